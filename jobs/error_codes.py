@@ -84,6 +84,7 @@ CODES: dict[str, dict[str, str]] = {
         "chapter_unknown": "The selected chapter does not exist in the recording or the book; a dry run lists them.",
         "selection_empty": "The selected part of the recording is empty.",
         "selection_unclear": "start_s and end_s need a single recording, and there are several. Select chapters.",
+        "text_language": "The text is in another language than the one that was given.",
         "text_missing": "The book's text file is needed and was not found.",
         "text_unreadable": "The book's text cannot be read: format, encoding or size.",
         "text_protected": "The book's text is encrypted. Use one without protection.",

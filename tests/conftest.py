@@ -29,8 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Pause the garbage collector while tests are collected: it would search all that they import again and again."""
+    """Make the collection of tests cheap, and keep what was compiled for the processes that tests start.
+
+    The garbage collector would search all that tests import again and again. Those processes themselves write nothing
+    beside the sources.
+    """
     gc.disable()
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish() -> None:

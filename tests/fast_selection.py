@@ -56,6 +56,7 @@ SLOW = (
 )
 
 
+@cache
 def is_fast(test_file: Path) -> bool:
     """Return whether the tests of a file need neither torch nor jobs."""
     name = test_file.relative_to(ROOT).as_posix()
@@ -71,24 +72,26 @@ def needs_heavy_library(test_file: Path) -> bool:
 
 @cache
 def _loads_heavy(path: Path) -> bool:
-    """Depth-first search over the imports at module level; a module that is being visited counts as light."""
-    return _search(path, set())
-
-
-def _search(path: Path, seen: set[Path]) -> bool:
-    if path in seen:
-        return False
-    seen.add(path)
-    for name in _imported_names(path):
-        if name.split(".")[0] in HEAVY:
+    """Search the imports at module level, and those of the project's modules that they name."""
+    seen, pending = {path}, [path]
+    while pending:
+        is_heavy, files = _imports(pending.pop())
+        if is_heavy:
             return True
-        found = _file_of(name)
-        if found is not None and _search(found, seen):
-            return True
+        new = files - seen
+        seen |= new
+        pending += new
     return False
 
 
 @cache
+def _imports(path: Path) -> tuple[bool, frozenset[Path]]:
+    """Return whether a file itself imports a heavy library, and the files of the project that it imports."""
+    names = _imported_names(path)
+    is_heavy = any(name.split(".")[0] in HEAVY for name in names)
+    return is_heavy, frozenset(file for name in names if (file := _file_of(name)))
+
+
 def _imported_names(path: Path) -> tuple[str, ...]:
     names: list[str] = []
     pending: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
@@ -105,6 +108,7 @@ def _imported_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+@cache
 def _file_of(name: str) -> Path | None:
     parts = name.split(".")
     if parts[0] not in ("jobs", "tools", "server", "tests", "bench"):

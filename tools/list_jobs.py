@@ -93,9 +93,8 @@ def _examine(context: ToolContext) -> JobList:
     missing = {finding.name: finding.fix for finding in findings if finding.state == "missing"}
     if "environment ml" in missing:
         return JobList(explained=render(findings), next="Call setup.")
-    return JobList(
-        explained=render(findings), next="; ".join(f"{name}: {fix}" for name, fix in missing.items()) or BEGIN
-    )
+    fixes = "; ".join(f"{name}: {fix}" for name, fix in missing.items())
+    return JobList(explained=render(findings), next=fixes or "Nothing is missing. Call list_jobs for what to do next.")
 
 
 def _list_names(what: str, context: ToolContext) -> JobList:

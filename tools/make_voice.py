@@ -3,38 +3,34 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from anyio import to_thread
 from pydantic import Field, ValidationError
 
-from jobs.align.spec import KIND as ALIGN
-from jobs.convert_codes.params import DEFAULT_TOKENIZER
-from jobs.convert_codes.spec import KIND as CONVERT_CODES
+from jobs.align.dry_run import plan_aligner
+from jobs.align.params import Params as AlignParams
 from jobs.errors import UserError
-from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
-from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, UntrustedMark, first_fault, rare
+from jobs.param_types import (
+    Strict,
+    UntrustedMark,
+    first_fault,
+)
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.call_text import call_text
-from jobs.runner.job_kind import Example, JobKind
+from jobs.runner.job_kind import Example
 from jobs.runner.machine.preflight import free_bytes
-from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
-from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
-from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import chosen, given
 from tools.core.estimate import estimate
 from tools.core.job_view import wait_for
 from tools.core.start import compute_fingerprint, find_replaced, prepare, settings_of_call
-from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.tool_types import Hints, ToolContext
 from tools.core.totals import PlannedStep, begin_text, find_misfits, total
 from tools.core.views import View
 from tools.inputs.paths import resolve_paths
-from tools.inputs.references import dataset_files
+from tools.pipeline.voice_steps import MakeVoiceArgs, Step, make_steps
 from tools.start_tools import make_arguments
 
 HINTS = Hints(
@@ -51,28 +47,6 @@ HINTS = Hints(
 )
 
 
-class MakeVoiceArgs(StartArgs):
-    """Arguments of ``make_voice``; other parameters of the steps keep their defaults."""
-
-    audio: InputPath = Field(description="The recording; with transcripts: folder of clips.")
-    voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
-    text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
-    transcripts: InputPath | None = Field(None, description="As of ingest_clips.")
-    out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home.")
-    language: Language = rare("english")
-    validation_chapters: list[int] = rare(default_factory=list, description="Chapters held out.")
-    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
-    method: Literal["full", "lora"] = "full"
-    epochs: int | None = rare(None, ge=1, le=1000)
-    max_steps: int | None = rare(None, ge=1)
-    batch_size: int = rare(4, ge=1, le=256)
-    lr: float | None = rare(None, gt=0, le=0.1)
-    gpu_memory_gb: float | None = CARD_MEMORY
-    texts: list[SpokenText] = Field(
-        default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
-    )
-
-
 class StepView(View):
     """One job of the pipeline."""
 
@@ -84,7 +58,7 @@ class StepView(View):
     replaces: list[str] = Field(default_factory=list, description="What it would write over.")
     estimate: dict[str, Any] = Field(default_factory=dict)
     plan: Annotated[dict[str, Any], UntrustedMark()] = Field(
-        default_factory=dict, description="Of the first one, and of the training."
+        default_factory=dict, description="Of the first one, the aligner and the training."
     )
 
 
@@ -96,14 +70,6 @@ class MakeVoiceAnswer(View):
     voice: str = Field(description="Folder of the voice, when the training is done.")
     ratings: str = Field(description="The last job's result.")
     next: str = ""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A job to submit, which waits for the one before it."""
-
-    kind: JobKind
-    arguments: dict[str, Any]
 
 
 async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
@@ -126,7 +92,7 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     if Path(args.base_model).is_absolute():
         check_model(Path(args.base_model), args.base_model)
     out = Path(args.out_dir) if args.out_dir else context.settings.home / "voices" / args.voice
-    steps = _steps(args, out)
+    steps = make_steps(args, out)
     prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
@@ -163,6 +129,8 @@ def _planned(
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
         is_ahead = bool(args.after or views)
         plan = step.kind.make_plan(params, settings, is_ahead=is_ahead, speech_s=speech_s)
+        if isinstance(params, AlignParams):
+            plan = plan_aligner(args.language, params, settings)
         if not views and cost is not None:
             speech_s = cost.measure(params.model_dump(mode="json"), plan)
         same, _ = context.runner.check(step.kind, params, **wanted)
@@ -195,49 +163,6 @@ def _next(steps: Sequence[StepView]) -> str:
         return f"Nothing to do: all steps are complete. Call {call_text('get_job', {'job_id': steps[-1].job_id})}."
     look = call_text("get_job", {"job_id": waiting[0].job_id, "wait_s": 50})
     return f'Call {look}, then the next one, in this order, until "{waiting[-1].job_id}" is done.'
-
-
-def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
-    dataset = out / "dataset"
-    ingested, aligned, coded = (str(dataset / dataset_files()[held][0]) for held in ("ingested", "aligned", "coded"))
-    training, samples = out / "training", out / "samples"
-    common = {"out_dir": str(dataset), "voice": args.voice, "language": args.language}
-    if args.transcripts is not None:
-        ingest = Step(INGEST_CLIPS, {"audio_dir": args.audio, "transcripts": args.transcripts, **common})
-    else:
-        book = {"audio": args.audio, "text": args.text, "validation_chapters": args.validation_chapters}
-        ingest = Step(INGEST_AUDIOBOOK, {**book, **common})
-    trained: dict[str, Any] = {
-        name: getattr(args, name)
-        for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr", "gpu_memory_gb")
-        if name in args.model_fields_set  # what was not given, the GPU's memory may choose
-    }
-    return [
-        ingest,
-        Step(ALIGN, {"manifest": ingested, "out": aligned}),
-        Step(CONVERT_CODES, {"manifest": aligned, "out": coded, "tokenizer": _tokenizer_of(args)}),
-        Step(TRAINING, {"manifest": coded, "out_dir": str(training), "speaker": args.voice, **trained}),
-        Step(
-            SYNTHESIZE,
-            {"model": str(training / "voice"), "texts": args.texts, "speaker": args.voice, "out_dir": str(samples)},
-        ),
-        Step(
-            RATE_SAMPLES,
-            {
-                "takes": str(samples / "takes.jsonl"),
-                "narrator_manifest": ingested,
-                "out": str(samples / "ratings.json"),
-            },
-        ),
-    ]
-
-
-def _tokenizer_of(args: MakeVoiceArgs) -> str:
-    """The tokenizer of the base model: the one in its folder, else the default."""
-    if args.base_model == "toy":
-        return "toy"
-    inside = Path(args.base_model) / "speech_tokenizer"
-    return str(inside) if inside.is_dir() else DEFAULT_TOKENIZER
 
 
 def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: bool) -> Strict:

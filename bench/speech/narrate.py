@@ -39,8 +39,8 @@ from jobs.narrate.work import run
 from jobs.qwen.upstream import qwen_tts
 from jobs.settings import PROJECT_ROOT
 from tests.support.kills.process_killer import killed_until_done
-from tests.support.noise_voice import make_noise_voice
 from tests.support.null_context import NullContext
+from tests.support.toy.noise_voice import make_noise_voice
 
 CHAPTERS = 6
 MOST_OFF_S = 0.05

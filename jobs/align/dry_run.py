@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.align.params import Params
-from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk, language_code
+from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, language_code
 from jobs.dataset.manifest import read_extent, summarise_extent
 from jobs.errors import UserError
 from jobs.runner.machine.preflight import free_bytes
@@ -14,6 +14,8 @@ MOST_LANGUAGES = 20  # of a dry run; more are no languages
 
 # Own measurement on real narration (2026-11-25): one core, one clip at a time.
 POCKETSPHINX_TIMES_REALTIME = 70.0
+TO_DOWNLOAD = ", to be downloaded"
+SMALL_MODEL_GB, LARGE_MODEL_GB = 0.4, 1.3  # a base and a large wav2vec2, float32: 95 and 315 M weights
 START_S = 10.0  # of the worker and its models
 BYTES_PER_S = 500  # of audio: a line of the manifest with its words, and once more in the journal
 
@@ -29,10 +31,20 @@ def aligner_for(language: str, choice: str, model: str | None, settings: Setting
     name = model or DEFAULT_MODELS[code]
     is_here = is_on_disk(name, settings.torch_cache / "hub", settings.hub_cache)
     if choice == "whisperx" or model is not None or (choice == "auto" and is_here):
-        return f"whisperx {name}" + ("" if is_here else ", to be downloaded")
+        return f"whisperx {name}" + ("" if is_here else TO_DOWNLOAD)
     if code == "en":
         return "pocketsphinx"
     return "none: pocketsphinx supports English only; give aligner=whisperx where there is network, or align_model"
+
+
+def plan_aligner(language: str, params: Params, settings: Settings) -> dict[str, Any]:
+    """Return the aligner of a dataset that is not there yet, and what it downloads."""
+    aligner = aligner_for(language, params.aligner, params.align_model, settings)
+    planned: dict[str, Any] = {"aligner": {language: aligner}}
+    if aligner.endswith(TO_DOWNLOAD):
+        is_small = params.align_model is None and DEFAULT_MODELS.get(language_code(language) or "") in BUNDLE_FILES
+        planned["download_gb"] = SMALL_MODEL_GB if is_small else LARGE_MODEL_GB
+    return planned
 
 
 def plan(params: Params, settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Speech to text with faster-whisper; each segment has the measures that make it doubtful.
 
-Not WhisperX's batched transcription: that has no temperature fallback and no checks, so hallucinations pass.
+Not WhisperX's batched transcription: that has no second try and no checks, so hallucinations pass.
 """
 
 import contextlib
@@ -32,8 +32,7 @@ from jobs.model_folders.contents import ModelFolder, staged
 logger = logging.getLogger(__name__)
 
 SAMPLE_RATE_HZ = 16_000
-# Whisper paper, section 4.5, and the defaults of the reference implementation.
-TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# The thresholds of the Whisper paper, section 4.5, and of the reference implementation.
 CHECKS: dict[str, Any] = {
     "beam_size": 5,
     "compression_ratio_threshold": MAX_COMPRESSION_RATIO,
@@ -60,18 +59,17 @@ class Transcriber:
         compute_type: ComputeType = "auto",
         batch_size: int = 0,
         cpu_threads: int = 0,
-        seed: int = 0,
     ) -> None:
         """Load the model (name, hub id or CTranslate2 directory), from the disk if it is there, else from the network.
 
         ``compute_type`` ``auto`` is float16 on the GPU, int8 on the CPU. ``batch_size`` counts spans of
         ``transcribe_spans``; 0: ``BATCH_SIZES`` of the device. ``cpu_threads`` 0 leaves the choice to CTranslate2.
-        ``seed`` is of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
+        A text depends on its audio alone, not on what was heard before.
 
         Raises ``UserError``: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
         ``cuda_oom``, ``cuda_failed``.
         """
-        loaded = load_whisper(model, device, compute_type, cpu_threads=cpu_threads, seed=seed)
+        loaded = load_whisper(model, device, compute_type, cpu_threads=cpu_threads)
         self.model = model
         self.device = loaded.device
         self._whisper = loaded.model
@@ -91,7 +89,7 @@ class Transcriber:
             return []
         code = code or self.detect_language(samples_16k)[0]
         with _translated_cuda_errors(self.model):
-            segments, _ = self._whisper.transcribe(samples_16k, language=code, temperature=list(TEMPERATURES), **CHECKS)
+            segments, _ = self._whisper.transcribe(samples_16k, language=code, temperature=[0.0], **CHECKS)
             found = [_convert_segment(segment, 0.0, duration_s, code) for segment in segments]  # the model runs here
         return _with_text(found)
 
@@ -100,7 +98,7 @@ class Transcriber:
     ) -> list[list[TranscribedSegment]]:
         """Transcribe each span (seconds, at most 30 long) by itself, ``batch_size`` of them at once.
 
-        faster-whisper's batches have neither a second temperature nor its checks, and read a span once: a span with
+        faster-whisper's batches have neither a second try nor its checks, and read a span once: a span with
         doubtful text, or whose text ends early, is transcribed again alone. An unnamed language is detected once.
 
         Returns:
@@ -211,9 +209,7 @@ class LoadedWhisper:
     device: str
 
 
-def load_whisper(
-    model: str, device: str, compute_type: ComputeType, *, cpu_threads: int = 0, seed: int = 0
-) -> LoadedWhisper:
+def load_whisper(model: str, device: str, compute_type: ComputeType, *, cpu_threads: int = 0) -> LoadedWhisper:
     """Load a model; arguments and errors as in ``jobs.asr.whisper.Transcriber``."""
     import ctranslate2
 
@@ -235,7 +231,6 @@ def load_whisper(
             f"This machine's {device} does not compute in {compute_type}.",
             f"Use one of: {', '.join(sorted(supported))}; or auto.",
         )
-    ctranslate2.set_random_seed(seed)  # read by the threads that the model starts
     checked = ModelFolder.at(folder)
     files, n_tokens = check_whisper(checked)
     try:

@@ -1,14 +1,14 @@
 """Marks of the files that jobs have made in a folder, so that nothing of anybody else's is replaced. stdlib only.
 
 A folder's ``.tts-train/`` holds a JSON record for each kind of work that writes there: which job, the names that it may
-write, and, when it has ended, what it made with a hash of each: its worker notes that, or the worker's parent when the
-worker was killed. A file is ours when a record names it with this hash, or when a job that has not ended may have
-written it. A folder that jobs continue, such as the checkpoints of a training, is ours by its name alone, so that a
-person's note in it stops no job.
+write, and, when it has ended, what it made with a hash of each: its worker notes that, or, when it was killed, the
+process that finds it so. A file is ours when a record names it with this hash, or when a job that has not ended may
+have written it. A folder that jobs continue, such as the checkpoints of a training, is ours by its name alone, so that
+a person's note in it stops no job.
 
 Anybody can write such a record, so one counts only if its job is known to have written here: the caller says which are.
-A record stays open when the machine stops too. Then what has changed since the job's end, by the time that no program
-can set (``st_ctime``), is a person's.
+Where no process looked for a while, as when the machine stopped, what has changed since the last sign of the job, by
+the time that no program can set (``st_ctime``), is a person's.
 """
 
 import fnmatch
@@ -32,6 +32,7 @@ from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
 MOST_RECORDS, MOST_PATTERNS = 256, 64
+LONGEST_PATTERN = 1000  # four letters for each of a name; compiling takes quadratic time
 MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and of all that are read in a folder
 MOST_HASHED_BYTES = 1_000_000_000
 SLACK_S = 10.0
@@ -125,12 +126,16 @@ class Place:
         """Record that a job is about to write here; before the first write, after ``foreign`` was empty."""
         self._write({"job": job_id, "names": list(self.names), "made": None})
 
-    def seal(self, job_id: str) -> None:
-        """Record what a job that has ended, well or not, has made; after ``claim``."""
+    def seal(self, job_id: str, until: float = math.inf) -> None:
+        """Record what a job that has ended, well or not, has made; after ``claim``.
+
+        Args:
+            until: Unix time of the last sign of the job; what has changed later is not its own.
+        """
         made = {
             name: "" if self._is_continued(name, path) else compute_hash(path)
             for name, path in self._find().items()
-            if _matches(name, self.names)
+            if _matches(name, self.names) and self._is_of_time(name, path, until)
         }
         self._write({"job": job_id, "names": list(self.names), "made": made})
 
@@ -138,11 +143,14 @@ class Place:
         continued = [pattern for pattern in self.names if pattern.endswith("/")]
         return path.is_dir() and not path.is_symlink() and _matches(name, continued)
 
+    def _is_of_time(self, name: str, path: Path, until: float) -> bool:
+        return until == math.inf or self._is_continued(name, path) or last_change(path) <= until + SLACK_S
+
     def _is_ours(self, name: str, path: Path, records: Sequence[tuple[Record, float]]) -> bool:
         if path.is_symlink():
             return False
         until = max((until for record, until in records if record.may_write(name)), default=None)
-        if until is not None and (self._is_continued(name, path) or last_change(path) <= until + SLACK_S):
+        if until is not None and self._is_of_time(name, path, until):
             return True
         hashes = {record.made[name] for record, _ in records if record.made is not None and name in record.made}
         return bool(hashes) and (self._is_continued(name, path) or compute_hash(path) in hashes)
@@ -201,11 +209,12 @@ def read_records(folder: Path) -> Iterator[Record]:
                 yield record
 
 
-def seal_for(job_id: str, path: Path) -> None:
+def seal_for(job_id: str, path: Path, until: float = math.inf) -> None:
     """Record what a job whose worker was killed has made; a record of another job, or an ended one, stays as it is.
 
     Args:
         path: file of the record.
+        until: as of ``Place.seal``.
 
     Raises:
         UserError: ``path_is_link``.
@@ -213,7 +222,7 @@ def seal_for(job_id: str, path: Path) -> None:
     """
     record = _parse(read_bytes(path, MOST_RECORD_BYTES)) if path.parent.name == RECORDS else None
     if record is not None and record.job == job_id and record.made is None:
-        Place(path.parent.parent, record.names, path.stem).seal(job_id)
+        Place(path.parent.parent, record.names, path.stem).seal(job_id, until)
 
 
 def _parse(read: bytes) -> Record | None:
@@ -226,7 +235,7 @@ def _parse(read: bytes) -> Record | None:
     job, names, made = content.get("job"), content.get("names"), content.get("made")
     if not isinstance(job, str) or not isinstance(names, list) or len(names) > MOST_PATTERNS:
         return None
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) and len(name) <= LONGEST_PATTERN for name in names):
         return None
     if made is not None and not (isinstance(made, dict) and all(isinstance(value, str) for value in made.values())):
         return None
@@ -247,7 +256,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:
     """True in a folder that a job still writes, such as the trial of a search."""
     return any(
-        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent) == math.inf
+        is_known(record.job, parent) == math.inf and record.may_write(folder.relative_to(parent).parts[0])
         for parent in folder.parents
         for record in read_records(parent)
     )

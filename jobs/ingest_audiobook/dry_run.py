@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
-from jobs.ingest_audiobook.params import USES_WHISPER, Params, transcript_source
+from jobs.ingest_audiobook.params import Params, hears_segments, transcript_source, uses_whisper
 from jobs.runner.machine.input_probe import probe_input
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import free_bytes
@@ -34,8 +34,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     found = probe_input("jobs.ingest_audiobook.probe:probe_parameters", params, settings, "The recording")
     source = transcript_source(params)
     if "unknown" in found:
-        time = {} if source in SPEED else {"time": _time(params, found, source)}
-        return {**found, **time, **_memory(params, source), **_downloaded(params, source, settings)}
+        time = {"time": _time(params, found, source)} if uses_whisper(params) else {}
+        return {**found, **time, **_memory(params), **_downloaded(params, settings)}
     need = found["selected_s"] * CLIP_BYTES_PER_S
     free = free_bytes(Path(params.out_dir or settings.home))
     chapters = found["chapters"]
@@ -48,8 +48,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "text": _text(params, source, settings),
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 2), "fits": need <= free},
         "time": _time(params, found, source),
-        **_memory(params, source),
-        **_downloaded(params, source, settings),
+        **_memory(params),
+        **_downloaded(params, settings),
         "notes": found["notes"],
     }
     if len(chapters) > MAX_LISTED:
@@ -61,7 +61,8 @@ def _text(params: Params, source: str, settings: Settings) -> str:
     whisper, download = f"Whisper {params.whisper_model}", _download(params.whisper_model, settings)
     return {
         "file": f"{params.transcript_file}: its sentences; only what changed is cut again in the same out_dir",
-        "segments": f"{params.segments_jsonl or params.text}: its words and times",
+        "segments": f"{params.segments_jsonl or params.text}: its words and times"
+        + (f", compared with what {whisper} hears{download}" if hears_segments(params) else ""),
         "book": f"{params.text}, matched to the speech by a small recogniser of English that needs no download; "
         f"transcript=whisper keeps more of it{_download(params.whisper_model, settings)}",
         "heard_book": f"{params.text}, matched to what {whisper} hears{download}",
@@ -77,20 +78,20 @@ def _download(model: str, settings: Settings) -> str:
     return "" if size is None or any(found) else f", to be downloaded once: {size:g} GB"
 
 
-def _downloaded(params: Params, source: str, settings: Settings) -> dict[str, float]:
-    needs = source in USES_WHISPER and _download(params.whisper_model, settings)
+def _downloaded(params: Params, settings: Settings) -> dict[str, float]:
+    needs = uses_whisper(params) and _download(params.whisper_model, settings)
     return {"download_gb": WHISPER_GB[params.whisper_model]} if needs else {}
 
 
-def _memory(params: Params, source: str) -> dict[str, Any]:
+def _memory(params: Params) -> dict[str, Any]:
     """Return the main memory of a known model of Whisper; other sources have the kind's own rule."""
-    size = WHISPER_GB.get(params.whisper_model) if source in USES_WHISPER else None
+    size = WHISPER_GB.get(params.whisper_model) if uses_whisper(params) else None
     return {} if size is None else {"memory": {"memory_mb": round(INGEST_MB + 1000 * size), "from": "the model's file"}}
 
 
 def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, Any]:
     judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
-    if source not in SPEED:
+    if uses_whisper(params):
         times = WHISPER_TIMES.get(params.whisper_model) if "selected_s" in found else None
         if times is None or params.whisper_device == "cuda" or (params.whisper_device == "auto" and Gpus().uuids):
             return {"from": "Whisper's speed depends on model and GPU; the job reports its rate while it runs"}

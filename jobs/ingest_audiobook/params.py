@@ -95,7 +95,7 @@ class Result(Strict):
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
 TEXT_SUFFIXES = (".txt", ".md", ".epub", ".html", ".htm", *SUBTITLE_SUFFIXES)
 TARGET_OF_MAX = 0.6  # of a clip, where only the longest was chosen
-USES_WHISPER = ("whisper", "heard_book")
+_USES_WHISPER = ("whisper", "heard_book")
 
 
 def check(params: Params) -> None:
@@ -112,7 +112,7 @@ def check(params: Params) -> None:
             f"{audio} is a text, not a recording.",
             "Give the recording as audio=PATH and this file as text=PATH.",
         )
-    if params.segments_jsonl is not None and params.transcript != "auto":
+    if params.segments_jsonl is not None and params.transcript not in ("auto", "whisper"):
         raise UserError(
             "transcript_conflict",
             f"segments_jsonl has its own text, but transcript is {params.transcript!r}.",
@@ -177,14 +177,27 @@ def transcript_source(params: Params) -> Literal["file", "segments", "book", "he
     """
     if params.transcript_file is not None:
         return "file"
+    if params.segments_jsonl is not None and params.transcript in ("auto", "whisper"):
+        return "segments"
     has_book = params.text is not None and not Path(params.text).is_dir()
     if params.transcript == "whisper" and has_book:
         return "heard_book"
     if params.transcript in ("whisper", "none"):
         return params.transcript
-    is_timed = params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES)
+    is_timed = (params.text or "").lower().endswith(SUBTITLE_SUFFIXES)
     if params.transcript == "auto" and (is_timed or (params.text is not None and not has_book)):
         return "segments"
     if params.transcript == "auto" and params.text is None:
         return "whisper"
     return "book" if params.language in ("english", "auto") else "heard_book"
+
+
+def hears_segments(params: Params) -> bool:
+    """Return whether Whisper compares given segments with what is said: where it is asked for, or a model is named."""
+    is_named = params.whisper_model != Params.model_fields["whisper_model"].default
+    return transcript_source(params) == "segments" and (is_named or params.transcript == "whisper")
+
+
+def uses_whisper(params: Params) -> bool:
+    """Return whether Whisper hears the recording."""
+    return transcript_source(params) in _USES_WHISPER or hears_segments(params)

@@ -8,7 +8,7 @@ from jobs.ingest_audiobook.input.source_files import open_source_files
 from jobs.ingest_audiobook.input.work_units import batch_units, check_chapter_numbers, nominal_length_s, select_units
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
-from jobs.ingest_audiobook.text.text_readers import read_book_text
+from jobs.ingest_audiobook.text.text_readers import read_book_of
 from jobs.settings import Settings
 
 
@@ -32,7 +32,7 @@ def probe(params: Params, settings: Settings) -> dict[str, Any]:
     if source == "segments":
         notes.append(f"{sum(map(len, read_given_segments(params, files, roots)))} segments are given.")
     elif source in ("book", "heard_book"):
-        text = read_book_text(Path(params.text or ""))
+        text = read_book_of(params.text, params.language)
         notes += [*text.notes, f"The text has about {len(text.text.split())} words."]
     infos = [recording.info for recording in files.recordings]
     selected = {unit.chapter for unit in units}

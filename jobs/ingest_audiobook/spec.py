@@ -7,20 +7,21 @@ from typing import Any
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.dataset.next_step import next_of_ingest
-from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, check, transcript_source
+from jobs.ingest_audiobook.params import Params, Result, check, transcript_source, uses_whisper
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import Limits, limits_of_reader
 
 
 def find_way(params: Mapping[str, Any]) -> str:
     """Return the source of the words, and Whisper's model where it is heard."""
-    source = transcript_source(Params.model_validate(params))
-    return f"{source} {params['whisper_model']}" if source in USES_WHISPER else source
+    given = Params.model_validate(params)
+    source = transcript_source(given)
+    return f"{source} {given.whisper_model}" if uses_whisper(given) else source
 
 
 def find_idle(params: Params) -> list[str]:
     """Return Whisper's parameters where Whisper hears nothing."""
-    if transcript_source(params) in USES_WHISPER:
+    if uses_whisper(params):
         return []
     return [name for name in Params.model_fields if name.startswith("whisper_")]
 
@@ -42,8 +43,7 @@ WHISPER_MB = 16_000  # large-v3 in float32 is 6.2 GB, and it is converted while 
 
 def make_limits(params: Params) -> Limits:
     """Return the limits of an ingest, whose recording and text anybody may have made."""
-    is_transcribed = transcript_source(params) in USES_WHISPER
-    return limits_of_reader(COST.measure(params.model_dump()), WHISPER_MB if is_transcribed else 0)
+    return limits_of_reader(COST.measure(params.model_dump()), WHISPER_MB if uses_whisper(params) else 0)
 
 
 KIND = JobKind(

@@ -26,7 +26,7 @@ from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord, c
 from jobs.ingest_audiobook.output.replaced_units import set_aside_edited, set_aside_unjoined
 from jobs.ingest_audiobook.output.unit_builder import BuildEvent, empty_record
 from jobs.ingest_audiobook.output.worker_pool import build_in_process, build_in_workers
-from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, transcript_source
+from jobs.ingest_audiobook.params import Params, Result, uses_whisper
 from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
 from jobs.runner.worker.context import JobContext
@@ -190,7 +190,7 @@ def _build(
     batches = batch_units(left, [recording.info.has_exact_seek for recording in files.recordings])
     n_workers = min(params.workers or len(os.sched_getaffinity(0)), len(batches))
     is_short = params.workers == 0 and progress.total_s - progress.done_s < SINGLE_PROCESS_S
-    is_parallel_inside = transcript_source(params) in USES_WHISPER  # it uses threads or the GPU
+    is_parallel_inside = uses_whisper(params)  # it uses threads or the GPU
     if n_workers <= 1 or is_short or is_parallel_inside:
         return build_in_process(batches, files, params, transcript, state.staged, progress.is_built)
     logger.info("Building units in %d processes.", n_workers)

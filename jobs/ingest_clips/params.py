@@ -11,6 +11,10 @@ from jobs.errors import UserError
 from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted, Value, rare
 
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list")
+LINE_SUFFIXES = (*LIST_SUFFIXES, ".jsonl")
+MAX_NAMED = 5
+
 
 class TranscriptLine(Row):
     """A line of the transcripts file."""
@@ -94,11 +98,13 @@ def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
             return "huggingface"
         if any(transcripts.glob("*cuts*.jsonl*")):
             return "lhotse"
+        files = sorted(path.name for path in transcripts.iterdir() if path.suffix in LINE_SUFFIXES)
         raise UserError(
             "layout_unknown",
-            f"{transcripts} is not a dataset folder of a known layout.",
+            f"{transcripts} is not a dataset folder of a known layout."
+            + (f" Give its list of clips itself: {', '.join(files[:MAX_NAMED])}." if files else ""),
             "Known are LJSpeech (metadata.csv and wavs/), Hugging Face (save_to_disk) and lhotse (cuts.jsonl.gz).",
         )
-    if transcripts.suffix in (".csv", ".tsv", ".txt", ".list"):
+    if transcripts.suffix in LIST_SUFFIXES:
         return "ljspeech"
     return "lhotse" if transcripts.suffix == ".gz" or "cuts" in transcripts.name else "jsonl"

@@ -42,19 +42,22 @@ def load_checked(model_class: Any, folder: ModelFolder, *, unused: tuple[str, ..
     if config.get("model_type") != expected:
         raise broken(where, f"is a {config.get('model_type')!r:.100} model, not {expected!r}")
     pickled = None if folder.find(WEIGHTS) or folder.find(INDEX) else folder.find(PICKLED_WEIGHTS)
-    files: dict[str, Path | dict[str, Any]]
+    files: Mapping[str, Path | dict[str, Any]] = {}
+    state = None
     if pickled is None:
         weights = read_weights(folder)
         files, found = weights.to_stage(), weights.tensors
     else:
-        files, found = {PICKLED_WEIGHTS: pickled}, _read_shapes(pickled)
+        found = _describe(_load_pickled(pickled, "meta"))
+        state = _load_pickled(pickled, "cpu")  # transformers would read the file by torch's own reader
     found = {_present_name(name): tensor for name, tensor in found.items()}
     with staged({"config.json": config, **files}) as known, loading_explained(where):
         model = checked_class(model_class, found, where, unused=unused).from_pretrained(
-            str(known),
+            None if pickled else str(known),
             config=model_class.config_class.from_pretrained(str(known)),
             local_files_only=True,
-            use_safetensors=pickled is None,
+            state_dict=state,
+            use_safetensors=True,
         )
     model.__class__ = model_class
     return model
@@ -100,18 +103,20 @@ def loading_explained(where: Path) -> Iterator[None]:
         raise broken(where, f"does not load: {type(error).__name__}: {str(error)[:500]}") from error
 
 
-def _read_shapes(path: Path) -> dict[str, TensorInfo]:
-    """Read names, number formats and shapes of a file of ``torch.save``."""
+def _load_pickled(path: Path, device: str) -> dict[str, Any]:
+    """Load the tensors of a file of ``torch.save``."""
     try:
-        found = load_archive(path, device="meta")
+        found = load_archive(path, device=device)
     except ValueError as error:
         raise broken(path, f"does not load: {error}") from error
     if not isinstance(found, dict):
         raise broken(path, "holds no weights")
-    return {
-        str(name): TensorInfo(DTYPES.get(str(getattr(tensor, "dtype", "")), ""), tuple(getattr(tensor, "shape", ())))
-        for name, tensor in found.items()
-    }
+    return {str(name): tensor for name, tensor in found.items() if hasattr(tensor, "dtype")}
+
+
+def _describe(tensors: Mapping[str, Any]) -> dict[str, TensorInfo]:
+    """Return number formats and shapes."""
+    return {name: TensorInfo(DTYPES.get(str(each.dtype), ""), tuple(each.shape)) for name, each in tensors.items()}
 
 
 def _present_name(name: str) -> str:

@@ -31,7 +31,7 @@ def lean_transformers() -> Iterator[None]:
     if "transformers" in sys.modules:
         yield
         return
-    with replaced(dict.fromkeys(_UNUSED)), _compiler_not_imported():
+    with replaced(dict.fromkeys(_UNUSED)), _compiler_not_imported(), _models_listed_once():
         yield
 
 
@@ -53,6 +53,31 @@ def _compiler_not_imported() -> Iterator[None]:
     finally:
         torch.compiler.disable = disable
         del vars(torch)["_dynamo"]  # torch imports it when it is asked for
+
+
+@contextmanager
+def _models_listed_once() -> Iterator[None]:
+    """Keep the import of ``transformers.models`` from reading 1,400 files that that of transformers has just read."""
+    import transformers
+    from transformers.utils import import_utils
+
+    define, prefix = import_utils.define_import_structure, "models."
+    models = Path(transformers.__file__).parent / "models"
+
+    def define_once(path: str | Path, *args: Any, **settings: Any) -> Any:
+        if Path(path) != models / "__init__.py" or args or settings:
+            return define(path, *args, **settings)
+        found = define(models, prefix="models")  # it remembers
+        return {
+            needs: {name.removeprefix(prefix): classes for name, classes in names.items() if name.startswith(prefix)}
+            for needs, names in found.items()
+        }
+
+    import_utils.define_import_structure = define_once
+    try:
+        yield
+    finally:
+        import_utils.define_import_structure = define
 
 
 def _load_without_package(name: str, file: Path) -> None:

@@ -46,7 +46,7 @@ def _find_records(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipI
         raise ValueError("the archive has no list of tensors")
     folder = lists[0].removesuffix(LIST)
     records = {entry.filename.removeprefix(folder): entry for entry in entries}
-    if len(records) < len(entries):
+    if len({name.lower() for name in records}) < len(entries):  # torch's own reader takes no notice of case
         raise ValueError("two of the archive's files have one name")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:

@@ -15,9 +15,10 @@ from typing import Any
 MOST_STEPS = 12_000_000  # the losses of a million training steps
 MOST_PARTS = 100_000_000  # values and letters, each as often as it is named
 DEEPEST = 100
-MOST_DIMENSIONS = 64
+MOST_DIMENSIONS = 16
+MOST_CALLS = 300_000  # tensors, parameters and dictionaries: some thousand for the largest model and its optimizer
 WIDEST_INTEGER = 2**63 - 1  # a product or the text of larger ones may take any time
-WIDEST_KEY = 2**61 - 2  # larger integers can share a hash: their dictionary would take time by the square
+WIDEST_KEY = 2**31  # larger integers can share places in a dictionary, which then takes time by the square
 
 STORAGES = {
     "DoubleStorage": ("float64", 8),
@@ -104,7 +105,7 @@ def read_list(content: bytes, make_tensor: Callable[[TensorEntry], Any]) -> Any:
 
 
 def _interpret(content: bytes, make_tensor: Callable[[TensorEntry], Any]) -> Any:
-    values, memo = _Mark(), {}
+    values, memo, n_calls = _Mark(), {}, 0
     for number, (instruction, argument, _) in enumerate(pickletools.genops(io.BytesIO(content))):
         if number > MOST_STEPS:
             raise ValueError("the archive's list of tensors is too long")
@@ -148,6 +149,9 @@ def _interpret(content: bytes, make_tensor: Callable[[TensorEntry], Any]) -> Any
         elif name == "BINPERSID":
             stack.append(_storage(stack.pop()))
         elif name == "REDUCE":
+            n_calls += 1
+            if n_calls > MOST_CALLS:
+                raise ValueError("the archive's list of tensors is too long")
             arguments, function = stack.pop(), stack.pop()
             stack.append(_call(function, arguments, make_tensor))
         elif name == "BUILD":  # versions of layers beside a dictionary of weights, which nothing here reads

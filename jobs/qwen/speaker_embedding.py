@@ -144,7 +144,10 @@ def load_speaker_encoder(folder: Path) -> Any | None:
     if not found:
         return None
     models = qwen_tts().core.models
-    with loading_explained(folder), torch.device("meta"):
+    from transformers.modeling_utils import no_init_weights
+
+    # To draw weights on "meta" imports sympy, 0.5 CPU-seconds, and all of them are read below.
+    with loading_explained(folder), torch.device("meta"), no_init_weights():
         config = models.configuration_qwen3_tts.Qwen3TTSSpeakerEncoderConfig(**encoder_config(folder))
         encoder = models.modeling_qwen3_tts.Qwen3TTSSpeakerEncoder(config)
     check_tensors({name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}, found, folder)

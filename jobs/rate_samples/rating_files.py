@@ -163,7 +163,9 @@ def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | No
                 f"The narrator's own held-out clips rate only {narrator.mean:.1f}: the models do not suit this "
                 "narrator, or the clips are poor. Compare the takes' ratings with that value."
             )
-        elif summary.high < narrator.low and is_comparable:
+        elif not is_comparable:
+            sentences.append(f"Too few texts for a comparison with the narrator's own clips ({narrator.mean:.1f}).")
+        elif summary.high < narrator.low:
             sentences.append(f"The narrator's own held-out clips rate {narrator.mean:.1f}: the takes are below them.")
         else:
             sentences.append(
@@ -173,13 +175,16 @@ def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | No
         sentences.append(f"The takes do not rate above another speaker ({other.mean:.1f}).")
     sentences += [f"Drift: {flag}." for flag in drift.flags]
     if summary.n_texts < MIN_TEXTS:
-        sentences.append(f"{summary.n_texts} texts are few: compare checkpoints by at least {MIN_TEXTS} fixed texts.")
+        few = "One text is little" if summary.n_texts == 1 else f"{summary.n_texts} texts are few"
+        sentences.append(f"{few}: compare checkpoints by at least {MIN_TEXTS} fixed texts.")
     return sentences
 
 
 def _range(summary: Summary) -> str:
     if summary.n_takes == 1:
         return f"One take rates {summary.mean:.2f}; the variation between takes is unknown."
+    if summary.n_texts == 1:
+        return f"{summary.n_takes} takes of one text rate {summary.mean:.2f} on average."
     interval = f"95 % interval {summary.low:.2f} to {summary.high:.2f}"
     return f"{summary.n_takes} takes of {summary.n_texts} texts rate {summary.mean:.2f} on average ({interval})."
 

@@ -92,6 +92,7 @@ class JobRecord(Frozen):
     folder: str = ""
     is_collected: bool = False
     has_ended_chain: bool = Field(False, description="Others needed it and were cancelled with it.")
+    follower: str | None = Field(None, description="The job that waits for this one, or has gone on after it.")
     parent: str | None = Field(None, description="The search or refinement that has started it.")
     created_at: float = 0.0
     started_at: float | None = None

@@ -72,7 +72,7 @@ class AttemptFolder:
     task = _File("attempt.json")
     """Attempt's specification for a shim on another machine, written by the supervisor."""
     alive = _File("alive")
-    """Heartbeat: rewritten at intervals by a shim on another machine."""
+    """Heartbeat: written at intervals by the shim, or by the supervisor for a worker that has outlived it."""
     cancel = _File("cancel")
     """Written by the supervisor: a shim on another machine that sees it ends its worker."""
     temporary = _File("tmp")

@@ -103,8 +103,14 @@ def optuna_dashboard(words: Sequence[str], settings: Settings, about: str) -> Da
 
 
 def _refuse_own_sql(study: Path) -> None:
-    """Refuse a database with anything but tables and indices: a view or a trigger of a stranger is a program."""
-    select = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage = 0 LIMIT 1"
+    """Refuse a database with anything but plain tables and indices: other parts of a stranger's are programs."""
+    select = (
+        "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage = 0 "
+        "UNION ALL SELECT 'generated column', x.name FROM sqlite_master m, pragma_table_xinfo(m.name) x "
+        "WHERE x.hidden > 1 "
+        "UNION ALL SELECT 'index of expressions', m.name FROM sqlite_master m, pragma_index_xinfo(m.name) x "
+        "WHERE m.type = 'index' AND x.cid = -2 LIMIT 1"
+    )
     try:
         with contextlib.closing(sqlite3.connect(f"file:{quote(str(study))}?mode=ro", uri=True)) as connection:
             other = connection.execute(select).fetchone()

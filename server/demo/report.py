@@ -15,7 +15,7 @@ PROVES = (
 PROVES_NOT = (
     "What it does not show: quality. The toy is a one-voice codec of a synthetic narrator (flite's slt) and a tiny "
     "talker that has memorised these sentences; it can say nothing else, and its ratings say nothing about "
-    "Qwen3-TTS. A real voice needs the real weights and, in practice, a GPU: see README, 'The real run'."
+    "Qwen3-TTS. A real voice needs the real weights and, in practice, a GPU: README, 'A real voice'."
 )
 
 

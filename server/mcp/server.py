@@ -40,7 +40,7 @@ Serve = Callable[[Context, Any], Awaitable[Any]]
 INSTRUCTIONS = """\
 From an audiobook to a trained Qwen3-TTS voice. Every long step is a job that outlives this chat and this server.
 {workflow}
-Start tools answer at once with a job_id. Call get_job with wait_s=50 until poll_after_s is null; then follow `next`.
+make_voice starts 2 to 4 and 6 to 8. After a start call get_job wait_s=50 until poll_after_s is null, then `next`.
 list_jobs finds earlier jobs, also those of other sessions. The same call again returns the same job (reused) or
 continues an interrupted one; dry_run=true only checks. Give results on by path or artifact:// handle.
 Errors are "code: what and why", then the next step. Paths must lie in the allowed roots; the error names them.

@@ -18,7 +18,9 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT, Settings
+from tests.support.shared_work import do_once
 
+PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 SMALL_GROUP_BYTES = 64_000_000
 CGROUPS_V1, CGROUPS_V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
@@ -58,17 +60,50 @@ class RecordedContext:
 @pytest.fixture
 def make_context(tmp_path: Path) -> Callable[[], RecordedContext]:
     """Make one attempt's context after another for the same job: all share the job's folder."""
-    folder = tmp_path / "job"
-    folder.mkdir()
+    (tmp_path / "job").mkdir()
+    return lambda: _context_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def context_in() -> Callable[[Path], RecordedContext]:
+    """Make the context of a job that lies in a given folder, for work that tests share."""
+
+    def make(folder: Path) -> RecordedContext:
+        (folder / "job").mkdir()
+        return _context_in(folder)
+
+    return make
+
+
+def _context_in(folder: Path) -> RecordedContext:
     settings = Settings(
-        home=tmp_path / "home",
-        envs=tmp_path / "envs",
-        roots=(tmp_path, PROJECT_ROOT),
+        home=folder / "home",
+        envs=folder / "envs",
+        roots=(folder, PROJECT_ROOT),
         # models in the developer's own cache must not change what a test does
-        hub_cache=tmp_path / "hub",
-        torch_cache=tmp_path / "torch",
+        hub_cache=folder / "hub",
+        torch_cache=folder / "torch",
     )
-    return lambda: RecordedContext(folder=folder, settings=settings)
+    return RecordedContext(folder=folder / "job", settings=settings)
+
+
+@pytest.fixture(scope="session")
+def ingested_printing(
+    tmp_path_factory: pytest.TempPathFactory, context_in: Callable[[Path], RecordedContext]
+) -> tuple[Path, Any]:
+    """Dataset of a real recording, which is not part of the project, and the ingest's result; tests change neither."""
+    from jobs.ingest_audiobook.params import Params
+    from jobs.ingest_audiobook.work import run
+
+    if not (PRINTING / "book.m4b").is_file():
+        pytest.skip("needs the LJ Speech excerpt in ../shared/data/printing (book.m4b, book.txt, utterances.jsonl)")
+
+    def ingest(folder: Path) -> Any:
+        audio, text = str(PRINTING / "book.m4b"), str(PRINTING / "book.txt")
+        return run(Params(audio=audio, text=text, voice="lj", out_dir=str(folder / "lj")), context_in(folder))
+
+    folder, result = do_once(tmp_path_factory, "ingested printing", ingest)
+    return folder / "lj", result
 
 
 @pytest.fixture(scope="session")

@@ -16,3 +16,8 @@ def was_started_with(pid: int, name: str, value: object) -> bool:
     with contextlib.suppress(OSError):  # it has ended, or belongs to another user
         return f"{name}={value}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return False
+
+
+def make_job_id(kind: str) -> str:
+    """Return a job id that only this process of the tests has: leftover processes of an attempt are found by it."""
+    return f"{kind}-20260101-000000-{os.getpid() % 0x10000:04x}"

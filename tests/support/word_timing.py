@@ -29,6 +29,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip,
 from jobs.audio.resampling import resample
 from jobs.dataset.manifest import Clip, Word, read_rows
 from jobs.ingest_audiobook.params import Params as IngestParams
+from jobs.ingest_audiobook.params import Result as IngestResult
 from jobs.ingest_audiobook.work import run as ingest
 from jobs.settings import PROJECT_ROOT
 from tests.support.null_context import NullContext
@@ -49,12 +50,14 @@ class Utterance:
     starts_s: tuple[float, ...] = ()
 
 
-def measure(audio: Path, text: Path, truth: Sequence[Utterance], folder: Path) -> dict[str, Any]:
-    """Ingest and align a book in ``folder`` and compare with the truth."""
+def measure(
+    audio: Path, text: Path, truth: Sequence[Utterance], folder: Path, ingested: IngestResult | None = None
+) -> dict[str, Any]:
+    """Ingest and align a book in ``folder`` and compare with the truth; with ``ingested`` that is done already."""
     context: Any = NullContext(folder)
-    ingested = ingest(
-        IngestParams(audio=str(audio), text=str(text), voice="bench", out_dir=str(folder / "dataset")), context
-    )
+    if ingested is None:
+        params = IngestParams(audio=str(audio), text=str(text), voice="bench", out_dir=str(folder / "dataset"))
+        ingested = ingest(params, context)
     began = time.process_time()
     aligned = align(AlignParams(manifest=ingested.manifest, aligner="pocketsphinx"), context)
     cpu_s = time.process_time() - began

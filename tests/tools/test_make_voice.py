@@ -58,8 +58,60 @@ async def test_each_step_reads_what_the_step_before_writes(context: ToolContext,
     assert speak["model"] == f"{train['out_dir']}/voice" == answer.voice
     assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
     assert convert["tokenizer"] == "toy"
-    assert [bool(step.plan) for step in answer.steps] == [True, False, True, True, False, False]
+    assert [bool(step.plan) for step in answer.steps] == [True, True, True, True, False, False]
     assert not context.settings.home.exists()
+
+
+async def test_another_language_gets_an_aligner_that_knows_it_and_its_download_is_planned(
+    context: ToolContext, book: Path
+) -> None:
+    german = await make_voice(call(dry_run=True, language="german"), context)
+    english = await make_voice(call(dry_run=True), context)
+    own = {"align.aligner": "auto", "align.align_model": "someone/german"}
+    other = await make_voice(call(dry_run=True, language="german", step_arguments=own), context)
+
+    assert german.steps[1].would_run["aligner"] == "whisperx"
+    assert german.steps[1].plan == {
+        "aligner": {"german": "whisperx VOXPOPULI_ASR_BASE_10K_DE, to be downloaded"}, "download_gb": 0.4,
+    }  # fmt: skip
+    assert (german.total["download_gb"], english.total["download_gb"]) == (3.5, 0.0)  # with Whisper, 3.1 GB
+    assert english.steps[1].plan == {"aligner": {"english": "pocketsphinx"}}
+    assert other.steps[1].plan["aligner"] == {"german": "whisperx someone/german, to be downloaded"}
+
+
+async def test_parameters_of_single_steps_are_given_by_their_tools_names(context: ToolContext, book: Path) -> None:
+    given = {"start_training.lora_r": 8, "ingest_audiobook.quality.min_snr_db": 12, "rate_samples.speaker_model": "x/y"}
+
+    answer = await make_voice(call(dry_run=True, method="lora", step_arguments=given), context)
+
+    assert answer.steps[3].would_run["lora_r"] == 8
+    assert answer.steps[0].would_run["quality"]["min_snr_db"] == 12
+    assert answer.steps[5].would_run["speaker_model"] == "x/y"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"align.out": "elsewhere.jsonl"}, "align takes no 'out' here"),
+        ({"align.alinger": "auto"}, "align takes no 'alinger' here"),
+        ({"train.lr": 1e-4}, "'train' is no step"),
+        ({"align.aligner": "mfa"}, "align: aligner"),
+    ],
+)
+async def test_a_parameter_that_no_step_has_or_that_the_chain_sets_is_refused(
+    context: ToolContext, book: Path, given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as refused:
+        await make_voice(call(step_arguments=given), context)
+
+    assert refused.value.code == "bad_arguments"
+
+
+async def test_a_path_among_them_is_held_to_the_allowed_folders(context: ToolContext, book: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        await make_voice(call(step_arguments={"start_training.encoder_from": "/etc"}), context)
+
+    assert refused.value.code == "path_outside_roots"
 
 
 async def test_a_dry_run_plans_the_training_for_the_gpu_that_the_call_names(context: ToolContext, book: Path) -> None:

@@ -117,13 +117,15 @@ def next_step(record: JobRecord, runner: Runner) -> str:
             return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
         case "succeeded" | "cancelled" if record.parent is not None:
             return f"A part of {record.parent}, which goes on by itself. Call {_look_at(record.parent)}."
+        case "succeeded" if record.follower is not None:
+            return f"The job that waited for it goes on by itself. Call {_look_at(record.follower, wait_s=50)}."
         case "succeeded":
             return tool.next_step(record, runner) if tool is not None else ""
         case "cancelled" if record.reason == "dependency":
             look = _look_at(cause) if (cause := cause_of(record)) else "list_jobs"
             return f"It never ran, because a job that it needs did not succeed. Call {look}; fix the cause there."
         case "cancelled":
-            return f"What it finished is kept. To continue call {again}"
+            return f"What it finished is kept. {CHAIN if record.has_ended_chain else ''}To continue call {again}"
         case _:
             hint = record.failure.hint if record.failure is not None else ""
             hint = hint or f"Read {_look_at(job, log_lines=50)} and fix the cause."

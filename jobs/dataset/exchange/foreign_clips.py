@@ -88,15 +88,21 @@ class AudioFolders:
 
 
 def spellings(name: str) -> Iterator[str]:
-    """Give a name as it is; of a path of Windows or of another machine also its end, with and without its folder."""
+    """Give a name as it is; of a path of Windows or of another machine also its end, with and without its folder.
+
+    Of a path within a folder that is not there, as in a dataset that was moved, its end with its folder.
+    """
     yield name
-    if len(name) > LONGEST_PATH or ("\\" not in name and not _FROM_ROOT.match(name)):
+    if len(name) > LONGEST_PATH:
         return
     parts = [part for part in re.split(r"[\\/]", name) if part]
     if ".." in parts:
         return
     if not _FROM_ROOT.match(name):
         yield "/".join(parts)
+        if "\\" not in name:
+            yield from ["/".join(parts[-2:])] if len(parts) > 2 else []
+            return
     for n_last in (2, 1):
         if len(parts) > n_last - 1:
             yield "/".join(parts[-n_last:])

@@ -1,12 +1,16 @@
 """Columns of a metadata file: LJSpeech's, Piper's, Coqui's, MeloTTS's, or those that a header names."""
 
+import contextlib
 import csv
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.asr.model_registry import NAMES
 
 SEPARATORS = ("|", "\t", ";", ",")
+OF_SPREADSHEETS = (";", ",")  # texts hold them, so that only fields in quotes say where a column ends
 AUDIO_NAMES = ("audio_file", "audio", "file", "file_name", "filename", "audio_filepath", "path", "wav", "id")
 TEXT_NAMES = ("text", "transcript", "transcription", "sentence", "normalized_text")
 SPEAKER_NAMES = ("speaker_name", "speaker", "speaker_id", "voice")
@@ -14,6 +18,12 @@ LANGUAGE_NAMES = ("language", "lang")
 CODES_OF_OTHERS = {"jp": "ja", "kr": "ko", "cn": "zh"}
 
 MANY_QUOTED = 5
+MANY_LINES = 5
+_SPEAKER = re.compile(r"[^\W\d][\w .'-]{0,39}|\d{1,6}")
+_NAME = re.compile(r"[\w-]*")
+_OPEN_QUOTE = re.compile(r'([|\t;,])"(?:[^"]|"")*$')
+_CLOSING_QUOTE = re.compile(r'((?:[^"]|"")*)"(?:[|\t;,]|$)')
+_WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2}")
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,9 @@ class Columns:
 
     def split(self, line: str) -> list[str]:
         """Return the fields of a line."""
-        if self.is_quoted:
-            return next(csv.reader([line], delimiter=self.separator), [""])
+        with contextlib.suppress(csv.Error):
+            if self.is_quoted:
+                return next(csv.reader([line], delimiter=self.separator), [""])
         return line.split(self.separator)
 
     def text_of(self, fields: Sequence[str]) -> str:
@@ -41,12 +52,13 @@ class Columns:
 
     def speaker_of(self, fields: Sequence[str]) -> str | None:
         """Return the speaker of a line's fields."""
-        return _field(fields, self.speaker)
+        found = _field(fields, self.speaker)
+        return None if found is None else usable_name(found)
 
     def language_of(self, fields: Sequence[str]) -> str | None:
         """Return the language of a line's fields."""
         found = _field(fields, self.language)
-        return None if found is None else CODES_OF_OTHERS.get(found.lower(), found)
+        return None if found is None else code if (code := code_of(found)) in NAMES else found
 
 
 def find_columns(lines: Sequence[str]) -> Columns:
@@ -61,18 +73,65 @@ def find_columns(lines: Sequence[str]) -> Columns:
         if audio is not None and text is not None:
             speaker, language = _place(names, SPEAKER_NAMES), _place(names, LANGUAGE_NAMES)
             return Columns(separator, audio, (text,), speaker, language, has_header=True, is_quoted=True)
-    separator = "|" if any("|" in line for line in lines) else "\t"
-    plain = Columns(separator, is_quoted=is_quoted)
-    rows = [[field.strip() for field in plain.split(line)] for line in lines]
-    width = min(map(len, rows))
-    columns = [[row[place] for row in rows] for place in range(width)]
-    if width == 4 and all(CODES_OF_OTHERS.get(code.lower(), code.lower()) in NAMES for code in columns[2]):
-        return Columns(separator, 0, (3,), 1, 2, is_quoted=is_quoted)
-    if width == 3 and _are_names(columns[1]) and _are_sentences(columns[2]):
-        return Columns(separator, 0, (2,), 1, is_quoted=is_quoted)
-    if width == 3 and _are_names(columns[2]) and _are_sentences(columns[1]):
-        return Columns(separator, 0, (1,), 2, is_quoted=is_quoted)
-    return plain
+    for separator in SEPARATORS:
+        is_csv = separator in OF_SPREADSHEETS
+        plain = Columns(separator, is_quoted=is_quoted or is_csv)
+        rows = [[field.strip() for field in plain.split(line)] for line in lines]
+        ((width, n_rows),) = Counter(map(len, rows)).most_common(1)
+        columns = [list(column) for column in zip(*(row for row in rows if len(row) == width), strict=True)]
+        if width > 1 and (not is_csv or (n_rows == len(rows) and _are_names(columns[0]))):
+            return _by_content(plain, columns)
+    return Columns(is_quoted=is_quoted)
+
+
+def _by_content(plain: Columns, columns: Sequence[Sequence[str]]) -> Columns:
+    """Determine which columns are texts, the speaker and the language, by what they hold."""
+    places = range(1, len(columns))
+    texts = _texts(columns)
+    language = next(
+        (place for place in places if place not in texts and all(code_of(field) in NAMES for field in columns[place])),
+        None,
+    )
+    speakers = (place for place in places if place not in (*texts, language) and _are_speakers(columns[place]))
+    return replace(plain, texts=texts, speaker=next(speakers, None), language=language)
+
+
+def _texts(columns: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    """Return the columns of texts: of sentences, else of words that are not the same in all of many lines."""
+    varied = {
+        place: len(set(columns[place]))
+        for place in range(1, len(columns))
+        if len(set(columns[place])) > 1 or len(columns[place]) < MANY_LINES
+    }
+    sentences = {place: n for place, n in varied.items() if _are_sentences(columns[place])}
+    if not sentences:
+        return tuple(varied) or tuple(k for k in range(1, len(columns)) if not _NAME.fullmatch(columns[k][0]))
+    most = max(sentences.values())  # full names of speakers are fewer
+    return tuple(place for place, n in sentences.items() if 2 * n >= most)
+
+
+def opens(line: str) -> str | None:
+    """Return the separator before a text in quotes that a line break interrupts."""
+    found = _OPEN_QUOTE.search(line) if line.count('"') % 2 else None
+    return found and found.group(1)
+
+
+def closes(line: str, separator: str) -> bool:
+    """Return whether a line is the rest of a text in quotes; a line of its own has another file's name before it."""
+    found = _CLOSING_QUOTE.match(line)
+    return found is not None and (separator in OF_SPREADSHEETS or separator not in found.group(1))
+
+
+def code_of(language: str) -> str:
+    """Return the code of a language as others write it: ``EN``, ``en-us``, ``zh_CN``, ``JP``."""
+    code = re.sub(r"[-_][a-z]{2,4}$", "", language.strip().lower())
+    return CODES_OF_OTHERS.get(code, code)
+
+
+def usable_name(speaker: str) -> str:
+    """Return a speaker's name as a manifest takes it: without spaces, and with a letter before a number."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", speaker).strip("_")
+    return (f"speaker_{name}" if name[:1].isdigit() else name) or speaker
 
 
 def _field(fields: Sequence[str], place: int | None) -> str | None:
@@ -106,5 +165,12 @@ def _are_names(fields: Sequence[str]) -> bool:
     return all(fields) and not any(" " in field for field in fields)
 
 
+def _are_speakers(fields: Sequence[str]) -> bool:
+    """Return whether all fields may name a speaker: words or whole numbers, of which many lines have the same."""
+    are_few = len(fields) < MANY_LINES or len(set(fields)) * 2 <= len(fields)
+    return are_few and all(_SPEAKER.fullmatch(field) for field in fields)
+
+
 def _are_sentences(fields: Sequence[str]) -> bool:
-    return sum(" " in field for field in fields) * 2 >= len(fields)
+    """Return whether half of the fields have several words, or characters of a language without spaces."""
+    return sum(" " in field or bool(_WITHOUT_SPACES.search(field)) for field in fields) * 2 >= len(fields)

@@ -19,7 +19,7 @@ from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.output.clip_writer import to_seconds
 from jobs.ingest_audiobook.output.ingest_state import IngestState
 from jobs.ingest_audiobook.output.transcript_writer import TRANSCRIPT, write_transcript
-from jobs.ingest_audiobook.params import Params, Result
+from jobs.ingest_audiobook.params import Params, Result, hears_segments
 from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.subtitles import Segment
 from jobs.ingest_audiobook.text.text_sources import (
@@ -51,6 +51,8 @@ def finish_dataset(
     notes += [*_notes_on_origin(transcript, state), *_notes_on_times(state)]
     clips = [clip for record in state.finished() for clip in record.clips]
     limits = read_thresholds(params.quality)
+    if hears_segments(params) and limits.text_match == "sampled":  # Whisper has compared them
+        limits = limits.model_copy(update={"text_match": "off"})
     n_read = sum(record.end_24k - record.start_24k for record in state.finished())
     end_s = to_seconds(n_read)
     judged = judge_clips(
@@ -180,5 +182,6 @@ def _nothing_kept(report: Report, dataset: Path) -> UserError:
         "nothing_kept",
         f"No clip of {report.name} ({report.total_s:.0f} s) could be kept: {reasons}.",
         f"Read {dataset / 'report.html'} and rejections.jsonl there. Much not_in_text or words_differ: is this the "
-        "text of this book and edition? Much silence: is there speech? Without a text: transcript=whisper.",
+        "text of this book and edition, in the given language? Much silence: is there speech? Without a text: "
+        "transcript=whisper.",
     )

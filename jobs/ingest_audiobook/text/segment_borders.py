@@ -1,4 +1,4 @@
-"""Borders of given segments: a constant offset is taken off, and a border in speech is moved to the nearest pause."""
+"""Borders of given segments: a constant offset is taken off, and a border in speech is moved to a near pause."""
 
 import itertools
 import math
@@ -13,6 +13,7 @@ from jobs.audio.vad_segments import FRAME_S, PAD_S, Span, speech_spans
 
 MIN_PAUSE_S = 0.13
 MAX_MOVE_S = 0.5  # of a border; no pause so near: a word may be cut
+MUCH_LONGER = 1.5
 MAX_OFFSET_S, OFFSET_STEP_S = 2.0, FRAME_S
 NEAR_PAUSE_S = 2 * FRAME_S  # of a border that fits a pause: subtitles may be cut at the first sound itself
 MIN_OFFSET_BORDERS = 16  # fewer may lie in pauses by chance
@@ -39,28 +40,41 @@ class Pauses:
         return None if time_s <= self.ends[k] else Span(self.ends[k], self.starts[k + 1])
 
     def start_near(self, time_s: float) -> float | None:
-        """Return where a segment begins: a time in speech is moved to ``PAD_S`` before that after the nearest pause."""
+        """Return where a segment begins: a time in speech is moved to ``PAD_S`` before that after a near pause."""
         run = self.speech_at(time_s)
         if run is None:
             return time_s
-        speech_s = run.start_s if time_s - run.start_s <= run.end_s - time_s else self._next_start(run.end_s)
-        if not math.isfinite(speech_s) or self._distance(time_s, run) > MAX_MOVE_S:
+        is_first = self._belongs_after(time_s, run)
+        speech_s = None if is_first is None else run.start_s if is_first else self._next_start(run.end_s)
+        if speech_s is None or not math.isfinite(speech_s):
             return None
         return speech_s - min(PAD_S, self._pause_before(speech_s) / 2)
 
     def end_near(self, time_s: float) -> float | None:
-        """Return where a segment ends: a time in speech is moved to ``PAD_S`` after that before the nearest pause."""
+        """Return where a segment ends: a time in speech is moved to ``PAD_S`` after that before a near pause."""
         run = self.speech_at(time_s)
         if run is None:
             return time_s
-        speech_s = run.end_s if run.end_s - time_s < time_s - run.start_s else self._last_end(run.start_s)
-        if not math.isfinite(speech_s) or self._distance(time_s, run) > MAX_MOVE_S:
+        is_first = self._belongs_after(time_s, run)
+        speech_s = None if is_first is None else self._last_end(run.start_s) if is_first else run.end_s
+        if speech_s is None or not math.isfinite(speech_s):
             return None
-        k = bisect_left(self.starts, speech_s)
-        return speech_s + min(PAD_S, (self.ends[k] - self.starts[k]) / 2)
+        return speech_s + min(PAD_S, self._pause_after(speech_s) / 2)
 
-    def _distance(self, time_s: float, run: Span) -> float:
-        return min(time_s - run.start_s, run.end_s - time_s)
+    def _belongs_after(self, time_s: float, run: Span) -> bool | None:
+        """Return whether a run belongs to what follows a time within it; None: no pause is near, or either may be it.
+
+        Of two near pauses the much longer one is the border: a word may stand between them.
+        """
+        is_near = time_s - run.start_s <= MAX_MOVE_S, run.end_s - time_s <= MAX_MOVE_S
+        if is_near != (True, True):
+            return is_near[0] if any(is_near) else None
+        before_s, after_s = self._pause_before(run.start_s), self._pause_after(run.end_s)
+        if before_s == after_s == math.inf:  # the only speech of the chunk
+            return time_s - run.start_s <= run.end_s - time_s
+        if before_s >= MUCH_LONGER * after_s:
+            return True
+        return False if after_s >= MUCH_LONGER * before_s else None
 
     def _next_start(self, end_s: float) -> float:
         return self.ends[bisect_left(self.starts, end_s)]
@@ -70,6 +84,10 @@ class Pauses:
 
     def _pause_before(self, speech_s: float) -> float:
         k = bisect_left(self.ends, speech_s)
+        return self.ends[k] - self.starts[k]
+
+    def _pause_after(self, speech_s: float) -> float:
+        k = bisect_left(self.starts, speech_s)
         return self.ends[k] - self.starts[k]
 
 

@@ -10,9 +10,21 @@ from jobs.files.reading import check_regular, read_bytes
 from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
 from jobs.text.book_cleaning import clean_book
+from jobs.text.text_language import refuse_other_language
 
 HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 MAX_HTML_BYTES = 32 << 20
+
+
+def read_book_of(text: str | None, language: str) -> BookText:
+    """Read a book's text that should be of a language.
+
+    Raises:
+        UserError: as ``read_book_text``; ``text_language``: it is surely of another one.
+    """
+    book = read_book_text(Path(text or ""))
+    refuse_other_language(book.text, language)
+    return book
 
 
 def read_book_text(path: Path) -> BookText:

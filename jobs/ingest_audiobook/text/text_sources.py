@@ -36,12 +36,13 @@ from jobs.ingest_audiobook.heard_book.whisper_text import (
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
-from jobs.ingest_audiobook.params import Params, transcript_source
+from jobs.ingest_audiobook.params import Params, hears_segments, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
 from jobs.ingest_audiobook.text.file_transcript import FileTranscript
+from jobs.ingest_audiobook.text.heard_segments import SegmentChecker
 from jobs.ingest_audiobook.text.segment_clips import place_segments, segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
-from jobs.ingest_audiobook.text.text_readers import read_book_text
+from jobs.ingest_audiobook.text.text_readers import read_book_of
 from jobs.ingest_audiobook.text.transcript_rows import read_transcript
 from jobs.text.sentences import find_breaks
 
@@ -59,6 +60,10 @@ def speech_candidates(
 OFFLINE_NOTE = (
     "The text was matched by a small recogniser of English that needs no download. Whisper places more of a text and "
     "hears more wrong words: transcript=whisper with whisper_model=base (0.15 GB) or large-v3 (3.1 GB)."
+)
+UNCHECKED_NOTE = (
+    "Given texts in other languages than English are compared with the speech by Whisper only: give whisper_model=base "
+    "(0.15 GB) or another one."
 )
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 MIN_BORDER_S = 0.8  # between words of the book and of Whisper's: its times are off by some tenths of a second
@@ -217,10 +222,13 @@ class SegmentTranscript:
 
     origin: Origin = "subtitle"
     n_words: int | None = None
-    notes: Sequence[str] = ()
 
-    def __init__(self, segments: Sequence[Sequence[Segment]]) -> None:
+    def __init__(
+        self, segments: Sequence[Sequence[Segment]], checker: SegmentChecker | None = None, note: str = ""
+    ) -> None:
         self.segments = segments
+        self.notes: Sequence[str] = (note,) if note else ()
+        self._checker = checker
         self._recording = 0
 
     @property
@@ -232,6 +240,8 @@ class SegmentTranscript:
         """Make candidates of the segments in the chunk, with borders in pauses; close short ones are merged."""
         segments = self.segments[self._recording]
         placed = place_segments(segments, chunk.start_s, chunk.duration_s, chunk.probabilities)
+        if self._checker is not None:
+            placed = self._checker.check(placed, chunk)
         kept, rejected = segment_candidates(placed, chunk.duration_s, limits)
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
         speech = [RejectedSpan(run, "not_in_segments", "speech without a given segment") for run in runs]
@@ -256,19 +266,30 @@ def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | 
     if source == "file":
         return FileTranscript(read_transcript(Path(params.transcript_file or ""), files.names), params.language)
     if source == "segments":
-        return SegmentTranscript(read_given_segments(params, files, roots))
+        return _segment_transcript(params, read_given_segments(params, files, roots))
     if source == "book":
-        return BookTranscript(read_book_text(Path(params.text or "")))
+        return BookTranscript(read_book_of(params.text, params.language))
     if source == "none":
         return RecognisedTranscript(None, None)
-    book = read_book_text(Path(params.text or "")) if source == "heard_book" else None
-    whisper = Transcriber(
+    book = read_book_of(params.text, params.language) if source == "heard_book" else None
+    whisper = _whisper(params)
+    if book is not None:
+        keeps_other_speech = params.outside_text == "asr"
+        return HeardBookTranscript(book, whisper, params.language, keeps_other_speech=keeps_other_speech)
+    return RecognisedTranscript(whisper, params.language)
+
+
+def _segment_transcript(params: Params, segments: Sequence[Sequence[Segment]]) -> SegmentTranscript:
+    if hears_segments(params):
+        note = f"The given texts were compared with what Whisper {params.whisper_model!r} heard."
+        return SegmentTranscript(segments, SegmentChecker(_whisper(params), params.language), note)
+    return SegmentTranscript(segments, note="" if params.language == "english" else UNCHECKED_NOTE)
+
+
+def _whisper(params: Params) -> Transcriber:
+    return Transcriber(
         params.whisper_model,
         params.whisper_device,
         compute_type=params.whisper_compute_type,
         batch_size=params.whisper_batch_size,
     )
-    if book is not None:
-        keeps_other_speech = params.outside_text == "asr"
-        return HeardBookTranscript(book, whisper, params.language, keeps_other_speech=keeps_other_speech)
-    return RecognisedTranscript(whisper, params.language)

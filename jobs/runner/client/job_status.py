@@ -34,12 +34,14 @@ class StatusReader:
         for job_id, needed, state in self._store.unmet_needs([row.id for row in rows if row.state == "queued"]):
             needs.setdefault(job_id, []).append(f"{needed} ({state})")
         parents = self._store.parents([row.id for row in rows])
-        return [self._record(row, needs.get(row.id, ()), parents.get(row.id)) for row in rows]
+        followers = self._store.followers([row.id for row in rows])
+        return [self._record(row, needs.get(row.id, ()), parents.get(row.id), followers.get(row.id)) for row in rows]
 
-    def _record(self, row: JobRow, needs: Sequence[str], parent: str | None) -> JobRecord:
+    def _record(self, row: JobRow, needs: Sequence[str], parent: str | None, follower: str | None) -> JobRecord:
         computed = {
             "job_id": row.id,
             "parent": parent,
+            "follower": follower,
             "has_ended_chain": row.state in ("failed", "cancelled") and self._store.waited_for(row.id) > 0,
             "detail": self._detail(row, needs),
             "failure": _failure(row.failure),

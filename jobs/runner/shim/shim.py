@@ -127,6 +127,7 @@ def _watched(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, control: int, tree_lock: int | None, is_remote: bool
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
+    left_outputs.show_life(folder)
     try:
         if former := spec.document.get("continues"):
             take_over(folder, former)
@@ -185,13 +186,17 @@ class Ticks:
         if self._is_director:  # its worker waits for jobs; a supervisor that a worker starts would be confined
             with contextlib.suppress(OSError, UserError):  # the next second comes
                 supervisor_launcher.ensure_supervisor(self._settings)
-        if not self._is_remote:
-            return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
             self._alive_at = time.monotonic()
-            with contextlib.suppress(OSError, UserError):  # a full disk must not end the shim
-                write_text(self._folder.alive, f"{time.time()}\n")
-        return "cancel" if self._folder.cancel.exists() else None
+            self._show_life()
+        return "cancel" if self._is_remote and self._folder.cancel.exists() else None
+
+    def _show_life(self) -> None:
+        if not self._is_remote:
+            left_outputs.show_life(self._folder)
+            return
+        with contextlib.suppress(OSError, UserError):  # a full disk must not end the shim
+            write_text(self._folder.alive, f"{time.time()}\n")
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:

@@ -37,6 +37,15 @@ class Queries(StoreConnection):
         )
         return int(self.connection.execute(query, (job_id,)).fetchone()[0])
 
+    def followers(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Return the jobs that wait for others, or have waited and not ended badly, by the others' ids: the newest."""
+        marks = ", ".join("?" * len(job_ids))
+        query = (
+            f"SELECT deps.needs, jobs.id FROM deps JOIN jobs ON jobs.id = deps.job WHERE deps.needs IN ({marks}) "
+            f"AND (jobs.state = 'succeeded' OR jobs.state IN {LIVE_SQL}) ORDER BY jobs.seq"
+        )
+        return {str(needed): str(job) for needed, job in self.connection.execute(query, job_ids)}
+
     def parents(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return the jobs that have started others, by the child's id; a child's key is ``child:PARENT:NAME``."""
         marks = ", ".join("?" * len(job_ids))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.files import records
-from jobs.runner.attempt import log_rotation
+from jobs.runner.attempt import left_outputs, log_rotation
 from jobs.runner.attempt.outcome import Exit, read_exit
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder
@@ -34,7 +34,7 @@ class LostAttempts:
 
     def settle(self, row: JobRow, folder: AttemptFolder) -> None:
         """Record the end of an attempt whose shim has ended, unless its worker lives on."""
-        exit_ = read_exit(folder)
+        recorded = exit_ = read_exit(folder)
         start = _read_start(row, folder)
         pid, started = int(start.get("pid", 0)), start.get("start_time")
         is_ending = False
@@ -47,6 +47,7 @@ class LostAttempts:
                 self._stop_orphan(row, pid)
             if is_ours is not False:  # None: its program is being started, so nothing can be concluded yet
                 log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
+                left_outputs.show_life(folder)
                 return
             is_ending = locks.is_held(folder.tree_lock)
             # Not before it is known to have ended: a code that is looked for first may be missed.
@@ -62,6 +63,8 @@ class LostAttempts:
             start_later(self._store, row)
             return
         self._stop_asked_at.pop(row.id, None)
+        if recorded is None and not row.attempt_spec.is_director:
+            left_outputs.seal_lost(folder, row.id)
         finish_attempt(self._store, folder, row, exit_)
 
     def _stop_orphan(self, row: JobRow, pid: int) -> None:

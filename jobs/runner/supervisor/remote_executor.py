@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.runner.attempt import left_outputs
 from jobs.runner.attempt.outcome import Outcome, read_exit
 from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home
@@ -113,6 +114,8 @@ class RemoteJobs:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)
             self._store.unclaim(row.id, row.attempt, LOOK_S)
         else:
+            if exit_ is None and not row.attempt_spec.is_director:
+                left_outputs.seal_lost(folder, row.id)
             finish_attempt(self._store, folder, row, exit_)
 
     def _pause(self, row: JobRow, error: Exception) -> None:

@@ -3,6 +3,8 @@
 ``python -m jobs.runner.worker ATTEMPT_FOLDER``. It ends by writing ``result.json`` or ``failure.json``.
 """
 
+import atexit
+import contextlib
 import faulthandler
 import logging
 import os
@@ -179,12 +181,14 @@ def _reason(error: BaseException) -> str:
 
 def main() -> None:
     """Entry of ``python -m jobs.runner.worker``."""
+    codes: list[int] = []
+    atexit.register(_skip_teardown, codes)  # the first, so it is called after those of libraries
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
     settings = Settings.from_environment()
     follow_jobs_link(settings.home)
-    code = work(AttemptFolder(Path(sys.argv[1])), settings)
-    leave(code)
+    codes.append(work(AttemptFolder(Path(sys.argv[1])), settings))
+    leave(codes[0])
 
 
 def leave(code: int) -> NoReturn:
@@ -195,3 +199,16 @@ def leave(code: int) -> NoReturn:
     timer.daemon = True
     timer.start()
     sys.exit(code)
+
+
+def _skip_teardown(codes: Sequence[int]) -> None:
+    """End the process with the code of its work, if that has ended, without freeing what the system frees at once.
+
+    To take down torch and all that imports it costs 0.3 CPU-seconds.
+    """
+    if codes:
+        logging.shutdown()
+        with contextlib.suppress(OSError, ValueError):  # a full disk
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(codes[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.model_folders.voice_names import name_model
 from jobs.qwen.model_info import VoiceModel
 from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.model_thread import Limits, ModelThread
@@ -117,6 +118,6 @@ def _voices_of(name: str, model: VoiceModel) -> list[str]:
 
 
 def make_names(refs: Sequence[str]) -> list[str]:
-    """Return short names for models: the last part of a path or hub id, where only one has it, else all of it."""
-    short = [Path(ref).name for ref in refs]
+    """Return short names for models: the voice's, or the end of a hub id, where only one has it, else all of it."""
+    short = [name_model(ref).rpartition("/")[2].replace(" ", "-") for ref in refs]
     return [one if short.count(one) == 1 else ref for one, ref in zip(short, refs, strict=True)]

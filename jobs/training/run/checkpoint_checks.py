@@ -4,16 +4,20 @@ Kernels of optimizers do not check the sizes of their state, so each tensor must
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import torch
 from torch import nn
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16)
-# State of torch's AdamW and of bitsandbytes' (0.50): moments as large as the weight, of 8 bits with their tables.
-MOMENTS = frozenset({"exp_avg", "exp_avg_sq", "state1", "state2"})
 TABLES = frozenset({"qmap1", "qmap2", "absmax1", "absmax2"})
+# State of torch's AdamW and of bitsandbytes' (0.50) beside the step: moments as large as the weight, in these formats,
+# of 8 bits with their tables. Their kernels believe the format that the names and the first moment say.
+PLAIN, PACKED = frozenset({"exp_avg", "exp_avg_sq"}), frozenset({"state1", "state2"})
+MOMENTS = PLAIN | PACKED
+TORCH_STATES = ((PLAIN, FLOATS),)
+BITSANDBYTES_STATES = ((PACKED, (torch.float32,)), (PACKED | TABLES, (torch.uint8,)))
 TABLE_ROWS, BLOCK_SIZE = 256, 256
 WRAPPED = "__bnb_optimizer_quant_state__"
 SCALER = frozenset({"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"})
@@ -48,13 +52,15 @@ def own_optimiser_state(saved: Any, optimiser: torch.optim.Optimizer) -> dict[st
     if not isinstance(state, dict):
         raise ValueError("it holds no state of an optimizer")
     by_number = dict(zip(numbers, parameters, strict=True))
+    is_torch = isinstance(optimiser, torch.optim.AdamW)
     for number, entries in state.items():
         if type(number) is not int or number not in by_number or not isinstance(entries, dict):
             raise ValueError("its optimizer has other parameters")
+        plain = {name: value for name, value in entries.items() if name != WRAPPED}
         wrapped = entries.get(WRAPPED, {})
-        if not isinstance(wrapped, dict):
+        if not isinstance(wrapped, dict) or plain.keys() & wrapped.keys() or (wrapped and is_torch):
             raise ValueError("the state of its optimizer is unknown")
-        _check_entries({**{key: entries[key] for key in entries if key != WRAPPED}, **wrapped}, by_number[number])
+        _check_entries(plain | wrapped, by_number[number], TORCH_STATES if is_torch else BITSANDBYTES_STATES)
     return {"state": state, "param_groups": own["param_groups"]}
 
 
@@ -70,27 +76,30 @@ def check_scaler(scaler: Any) -> None:
         raise ValueError("the state of its loss scaler is no number")
 
 
-def _check_entries(entries: Mapping[str, Any], parameter: nn.Parameter) -> None:
+def _check_entries(
+    entries: Mapping[str, Any],
+    parameter: nn.Parameter,
+    states: Sequence[tuple[frozenset[str], tuple[torch.dtype, ...]]],
+) -> None:
+    """Check the entries of one weight: none, or those of one of the states."""
+    if not entries:
+        return
+    formats = next((formats for names, formats in states if entries.keys() == names | {"step"}), None)
+    if formats is None:
+        names = ", ".join(sorted(str(name)[:50] for name in list(entries)[:10]))
+        raise ValueError(f"the state of its optimizer is another one's: {names}")
     for name, value in entries.items():
         if name == "step":
             is_fit = type(value) in (int, float) or (_is_plain(value) and value.numel() == 1)
-        elif name in MOMENTS:
-            is_fit = _is_plain(value) and value.shape == parameter.shape and value.dtype in (*FLOATS, torch.uint8)
-            is_fit = is_fit and _lies_like(value, parameter)
         elif name in TABLES:
             rows = TABLE_ROWS if name.startswith("qmap") else -(-parameter.numel() // BLOCK_SIZE)
             is_fit = _is_plain(value) and value.shape == (rows,) and value.dtype == torch.float32
             is_fit = is_fit and value.is_contiguous()
         else:
-            is_fit = False
+            is_fit = _is_plain(value) and value.shape == parameter.shape and value.dtype in formats
+            is_fit = is_fit and _lies_like(value, parameter)
         if not is_fit:
-            raise ValueError(f"the state {str(name)[:50]!r} of its optimizer does not fit the weights")
-    names = set(entries)
-    is_packed = any(entries[name].dtype == torch.uint8 for name in names & MOMENTS)
-    if names and not (names >= {"step", "exp_avg", "exp_avg_sq"} or names >= {"step", "state1", "state2"}):
-        raise ValueError("the state of its optimizer is not whole")
-    if is_packed and not names >= TABLES:
-        raise ValueError("the state of its optimizer lacks tables")
+            raise ValueError(f"the state {name!r} of its optimizer does not fit the weights")
 
 
 def _lies_like(value: torch.Tensor, parameter: nn.Parameter) -> bool:

@@ -1,5 +1,6 @@
 """Optimiser: trainable weights in float32, AdamW, learning-rate schedule and gradient clipping."""
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -17,6 +18,16 @@ NEVER_TRAINED = ("speaker_encoder.", "talker.model.text_embedding.")
 PREDICTOR = "talker.code_predictor."
 
 ADAM_BETAS = (0.9, 0.999)
+
+
+# Methods of torch's optimizers that import its compiler when they are called, to keep it from tracing them.
+_NOT_TRACED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+
+
+class _AdamW(torch.optim.AdamW):
+    """AdamW whose step does not import torch's compiler, 0.9 CPU-seconds; only a model's layers are ever compiled."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
 def unfreeze_for_full(model: nn.Module, freeze: Freeze = "none") -> None:
@@ -68,13 +79,21 @@ def make_optimiser(
     stays = [each for name, each in parameters.items() if each.dim() <= 1 or name in embeddings]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
+    _call_untraced()
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
+        return _AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
     from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
 
     kind = AdamW8bit if name == "adamw_8bit" else PagedAdamW8bit
     optimiser: torch.optim.Optimizer = kind(groups, lr=lr, betas=ADAM_BETAS)
     return optimiser
+
+
+def _call_untraced() -> None:
+    """Let torch call some methods of its optimizers as they are: what it would wrap them with is in its compiler."""
+    for name in _NOT_TRACED:
+        method = inspect.unwrap(getattr(torch.optim.Optimizer, name))
+        vars(method).setdefault("__dynamo_disable", method)
 
 
 def learning_rate(

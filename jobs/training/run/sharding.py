@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from jobs.qwen.devices import torch_dtype
@@ -25,6 +24,9 @@ from jobs.training.run.optimizer import clip_gradients, trainable
 
 def shard_layers(model: Any, group: DistributedGroup, precision: Precision) -> None:
     """Divide the talker's layers among the processes, in place; their parameters become ``DTensor``."""
+    # It imports torch's compiler, 0.9 CPU-seconds that a run of one process does without.
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
     talker = model.talker.model
     mesh = init_device_mesh(torch.device(group.device).type, (group.size,))
     # Whole layers are in the format of the arithmetic; autocast would keep copies of them for the backward pass.

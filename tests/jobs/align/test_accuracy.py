@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-
-import pytest
+from pathlib import Path
 
 from tests.jobs.align.conftest import PRINTING
 from tests.support.word_timing import SAMPLES, measure, read_utterances, sample_utterances
@@ -23,12 +23,13 @@ def test_the_sample_audiobook_is_placed_whole(tmp_path):
     assert figures["utterance_end_ms"]["mean"] <= 30
 
 
-def test_real_narration_is_placed_to_the_word_with_starts_within_30_ms(tmp_path, capsys):
-    if not PRINTING.is_dir():
-        pytest.skip("needs ../shared/data/printing, a real recording that is not part of the project")
+def test_real_narration_is_placed_to_the_word_with_starts_within_30_ms(ingested_printing, tmp_path, capsys):
+    made, result = ingested_printing
+    dataset = Path(shutil.copytree(made, tmp_path / "lj"))
+    ingested = result.model_copy(update={"manifest": str(dataset / Path(result.manifest).name)})
     truth = read_utterances(PRINTING / "utterances.jsonl")
 
-    figures = measure(PRINTING / "book.m4b", PRINTING / "book.txt", truth, tmp_path)
+    figures = measure(PRINTING / "book.m4b", PRINTING / "book.txt", truth, tmp_path, ingested)
 
     with capsys.disabled():
         sys.stdout.write(f"\n  printing: {json.dumps(figures)}\n")

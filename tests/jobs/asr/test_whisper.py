@@ -98,8 +98,20 @@ def test_a_doubtful_span_of_a_batch_is_heard_again_alone_with_all_checks(toy_whi
     with caplog.at_level(logging.DEBUG, "faster_whisper"):
         batched.transcribe_spans(noise(4.0), [(0.0, 2.0), (2.0, 4.0)], "english")
 
-    # random text is doubtful: faster-whisper logs when it raises the temperature, which its batches never do
-    assert any("temperature" in record.message for record in caplog.records)
+    # random text is doubtful: faster-whisper logs the check that fails, which its batches never do
+    assert any("threshold is not met" in record.message for record in caplog.records)
+
+
+def test_a_doubtful_text_is_the_same_after_whatever_was_heard_before(toy_whisper):
+    samples = noise(3.0)
+    fresh, used = (Transcriber(str(toy_whisper), "cpu", cpu_threads=1) for _ in range(2))
+    for seconds in (2.0, 4.0):
+        used.transcribe(noise(seconds), "english")
+
+    found = fresh.transcribe(samples, "english")
+
+    assert any(segment.doubt() for segment in found)
+    assert used.transcribe(samples, "english") == found == used.transcribe(samples, "english")
 
 
 def test_a_number_format_that_the_machine_lacks_is_refused_with_those_it_has(toy_whisper):

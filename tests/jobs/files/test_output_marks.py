@@ -295,6 +295,19 @@ def test_a_folder_below_is_ours_only_while_the_job_goes_on(place: Place) -> None
     assert inner.foreign(lambda job, folder: time.time() + 1 if job == "training-1" else None) == ["001.wav"]
 
 
+def test_patterns_of_strangers_cost_no_time(place: Place) -> None:
+    """The standard library compiles a pattern of opening brackets in quadratic time."""
+    fill(place)
+    for folder in (place.folder, place.folder.parent):
+        (folder / RECORDS).mkdir()
+        names = ["[" * 1_900_000]
+        (folder / RECORDS / "a.json").write_text(json.dumps({"job": "training-1", "names": names, "made": None}))
+    began = time.process_time()
+
+    assert place.foreign(known) == ["report.json", "trial_1", "voice"]
+    assert time.process_time() - began < 1
+
+
 def test_a_pipe_among_the_records_is_not_waited_for(place: Place) -> None:
     fill(place)
     (place.folder / RECORDS).mkdir()

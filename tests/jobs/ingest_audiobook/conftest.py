@@ -4,22 +4,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.ingest_audiobook.params import Params, Result
+from jobs.ingest_audiobook.work import run
 from jobs.settings import PROJECT_ROOT
+from tests.support.shared_work import do_once
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The sample book's dataset, made once for all tests, which copy what they change; and what its job reported."""
+
+    dataset: Path
+    result: Result
+    published: set[str]
+    fractions: list[float]
+
+
+def _sample_book() -> dict[str, Any]:
+    folder = PROJECT_ROOT / "samples"
+    return {"audio": str(folder / "fables.m4b"), "text": str(folder / "fables.txt"), "voice": "slt",
+            "quality": {"dnsmos": "off"}, "min_clip_s": 1.5, "target_clip_s": 2.0, "max_clip_s": 10.0,
+            "validation_chapters": [2]}  # fmt: skip
 
 
 @pytest.fixture
 def sample_book() -> dict[str, Any]:
     """Parameters that make a clip of each sentence of the sample audiobook; DNSMOS costs 3 s a time."""
-    folder = PROJECT_ROOT / "samples"
-    return {"audio": str(folder / "fables.m4b"), "text": str(folder / "fables.txt"), "voice": "slt",
-            "quality": {"dnsmos": "off"}, "min_clip_s": 1.5, "target_clip_s": 2.0, "max_clip_s": 10.0}  # fmt: skip
+    return _sample_book()
+
+
+@pytest.fixture(scope="session")
+def ingested(tmp_path_factory: pytest.TempPathFactory, context_in: Callable[[Path], Any]) -> Ingested:
+    """The outcome of an ingest with the parameters ``sample_book``."""
+
+    def ingest(folder: Path) -> tuple[Result, set[str], list[float]]:
+        context = context_in(folder)
+        result = run(Params(**_sample_book(), out_dir=str(folder / "slt")), context)
+        return result, set(context.published), context.fractions
+
+    folder, (result, published, fractions) = do_once(tmp_path_factory, "ingested sample", ingest)
+    return Ingested(folder / "slt", result, published, fractions)
 
 
 @pytest.fixture

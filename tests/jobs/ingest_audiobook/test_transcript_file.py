@@ -26,25 +26,10 @@ Rows = Callable[[Path], list[dict[str, Any]]]
 Contexts = Callable[[], Any]
 
 
-@pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], Path]:
-    """Return the dataset of some parameters, made once for all tests; they copy what they change."""
-    made: list[Path] = []
-
-    def ingest(params: dict[str, Any], context: Any) -> Path:
-        if not made:
-            out = tmp_path_factory.mktemp("ingested") / "slt"
-            run(Params(**params, out_dir=str(out)), context)
-            made.append(out)
-        return made[0]
-
-    return ingest  # type: ignore[return-value]
-
-
 @pytest.fixture
-def dataset(ingested: Any, sample_book: dict[str, Any], make_context: Contexts, tmp_path: Path) -> Path:
+def dataset(ingested: Any, tmp_path: Path) -> Path:
     """A copy of the sample book's dataset."""
-    return Path(shutil.copytree(ingested(sample_book, make_context()), tmp_path / "slt"))
+    return Path(shutil.copytree(ingested.dataset, tmp_path / "slt"))
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

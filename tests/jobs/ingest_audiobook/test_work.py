@@ -49,14 +49,10 @@ def assert_every_sample_is_accounted_for(dataset: Path, rows: Rows, recording_s:
     assert spans[-1][1] == round(recording_s * 24_000)
 
 
-def test_the_sample_book_becomes_a_clip_a_sentence(
-    sample_book: dict[str, str], tmp_path: Path, make_context: Contexts, rows: Rows
-) -> None:
-    context = make_context()
+def test_the_sample_book_becomes_a_clip_a_sentence(sample_book: dict[str, str], ingested: Any, rows: Rows) -> None:
+    result = ingested.result
 
-    result = run(Params(**sample_book, out_dir=str(tmp_path / "slt"), validation_chapters=[2]), context)
-
-    clips = rows(tmp_path / "slt" / "train_manifest.jsonl")
+    clips = rows(ingested.dataset / "train_manifest.jsonl")
     lines = [line for line in Path(sample_book["text"]).read_text().splitlines() if line]
     assert [clip["text"] for clip in clips] == lines
     assert [clip["audio"] for clip in clips] == [f"clips/{number:06d}.wav" for number in range(18)]
@@ -64,19 +60,19 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
     assert [clip["split"] for clip in clips] == ["train"] * 8 + ["validation"] * 10
     assert [clip["source"]["chapter"] for clip in clips] == [1] * 8 + [2] * 10
     for clip in clips:
-        samples = read_clip(tmp_path / "slt" / clip["audio"], 24_000)
+        samples = read_clip(ingested.dataset / clip["audio"], 24_000)
         assert len(samples) == round(clip["duration_s"] * 24_000)
         assert clip["quality"]["snr_db"] > 20
         assert -12 < clip["quality"]["peak_dbfs"] <= 0
         assert clip["ref_audio"] in {other["audio"] for other in clips if other["split"] == "train"}
-    assert_every_sample_is_accounted_for(tmp_path / "slt", rows, result.recording_s)
+    assert_every_sample_is_accounted_for(ingested.dataset, rows, result.recording_s)
     assert result.kept_s + result.rejected_s == pytest.approx(result.recording_s, abs=1e-6)
     assert (result.n_words_placed, result.n_words_book) == (174, 174)
     assert (result.title, result.n_chapters, result.n_rejected) == ("Two Fables", 2, 0)
     assert (result.n_silences > 0) == ("silence" in result.rejected_by_reason_s)
     assert check_step(Path(result.manifest), "ingested").speaker == "slt"
-    assert set(context.published) == {"dataset", "manifest", "rejections", "report", "transcript"}
-    assert context.fractions[-1] == 1.0
+    assert ingested.published == {"dataset", "manifest", "rejections", "report", "transcript"}
+    assert ingested.fractions[-1] == 1.0
 
 
 def in_two_files(sample_book: dict[str, Any], folder: Path, first: str, second: str) -> Path:
@@ -105,21 +101,17 @@ def test_a_book_in_several_files_becomes_the_same_clips_of_one_text(
     assert result.n_chapters == 2
 
 
-def test_the_folder_holds_what_report_tools_and_people_read(
-    sample_book: dict[str, str], tmp_path: Path, make_context: Contexts
-) -> None:
-    run(Params(**sample_book, out_dir=str(tmp_path / "slt")), make_context())
-
-    state = json.loads((tmp_path / "slt" / ".batch_state.json").read_text())
-    report = json.loads((tmp_path / "slt" / "report.json").read_text())
+def test_the_folder_holds_what_report_tools_and_people_read(ingested: Any) -> None:
+    state = json.loads((ingested.dataset / ".batch_state.json").read_text())
+    report = json.loads((ingested.dataset / "report.json").read_text())
     assert state | {"description": ""} == {
         "name": "tts-dataset", "description": "", "total": 18, "successful": 18, "failed": 0,
     }  # fmt: skip
     assert report["n_words_placed"] == 174
     assert [chapter["n_clips"] for chapter in report["chapters"]] == [8, 10]
-    assert "Two Fables" in (tmp_path / "slt" / "report.html").read_text()
-    assert (tmp_path / "slt" / "cover.png").read_bytes()[:4] == b"\x89PNG"
-    assert list_undeclared(KIND, out_dir=tmp_path / "slt") == []
+    assert "Two Fables" in (ingested.dataset / "report.html").read_text()
+    assert (ingested.dataset / "cover.png").read_bytes()[:4] == b"\x89PNG"
+    assert list_undeclared(KIND, out_dir=ingested.dataset) == []
 
 
 KILLED_AT_FIRST_PROGRESS = """
@@ -138,7 +130,7 @@ run(Params.model_validate_json(sys.argv[2]), Context())
 
 
 def test_after_kill_9_the_finished_chapter_is_not_done_again_and_the_result_is_the_same(
-    sample_book: dict[str, str], tmp_path: Path, make_context: Contexts
+    sample_book: dict[str, str], ingested: Any, tmp_path: Path, make_context: Contexts
 ) -> None:
     params = Params(**sample_book, out_dir=str(tmp_path / "killed"))
     killed = subprocess.run(
@@ -153,13 +145,12 @@ def test_after_kill_9_the_finished_chapter_is_not_done_again_and_the_result_is_t
     run(params, make_context())
 
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "clips").iterdir()}
-    run(params.model_copy(update={"out_dir": str(tmp_path / "whole")}), make_context())
     assert len(before) == 8
     assert before.items() <= after.items()
     for name in ("train_manifest.jsonl", "rejections.jsonl", "report.html"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == (ingested.dataset / name).read_bytes()
     for name in after:
-        assert (tmp_path / "killed/clips" / name).read_bytes() == (tmp_path / "whole/clips" / name).read_bytes()
+        assert (tmp_path / "killed/clips" / name).read_bytes() == (ingested.dataset / "clips" / name).read_bytes()
 
 
 def test_a_cancel_stops_between_chapters_and_another_attempt_continues(
@@ -420,7 +411,7 @@ def test_an_unknown_validation_chapter_is_refused(
     sample_book: dict[str, str], tmp_path: Path, make_context: Contexts
 ) -> None:
     with pytest.raises(UserError) as caught:
-        run(Params(**sample_book, out_dir=str(tmp_path / "slt"), validation_chapters=[3]), make_context())
+        run(Params(**sample_book | {"validation_chapters": [3]}, out_dir=str(tmp_path / "slt")), make_context())
 
     assert caught.value.code == "chapter_unknown"
 
@@ -464,7 +455,7 @@ def test_text_in_ten_languages_is_matched_by_one_path_or_the_other(
 
 
 def test_segments_and_another_transcript_contradict_each_other(sample_book: dict[str, str]) -> None:
-    params = Params(**sample_book, segments_jsonl=sample_book["text"], transcript="whisper")
+    params = Params(**sample_book, segments_jsonl=sample_book["text"], transcript="book")
 
     with pytest.raises(UserError) as caught:
         check(params)

@@ -116,6 +116,7 @@ LISTS: dict[str, bytes] = {
     "an unknown format, long when it is written out": b"\x80\x02" + _storage_of(_doubling_tuples(60)) + b".",
     "an integer of 2,000 bits": b"\x80\x02\x8a\xfa" + b"\x01" * 250 + b".",
     "a shape of 100,000 large numbers": _view_of(100_000, b"\x8a\x08" + b"\x7f" * 8),
+    "dictionaries without end": b"\x80\x02ccollections\nOrderedDict\nq\x01](" + b"h\x01)R" * 400_000 + b"e.",
     "a function": b"\x80\x02cos\nmkdir\nX\x04\x00\x00\x00evil\x85R.",
     "a function of torch": b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n)R.",
     "attributes": b"\x80\x02]}b.",
@@ -159,11 +160,19 @@ def _flipped(path: Path) -> None:
     path.write_bytes(content[: place + 100] + b"\xff" + content[place + 101 :])
 
 
-@pytest.mark.parametrize("write", [_packed, _two_lists, _flipped])
+def _twin(path: Path) -> None:
+    """A list beside the one that is read, of a name that is the same for torch's own reader."""
+    torch.save({"x": torch.zeros(3)}, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        folder = archive.namelist()[0].partition("/")[0]
+        archive.writestr(f"{folder}/DATA.PKL", b"cos\nmkdir\nX\x04\x00\x00\x00evil\x85R.")
+
+
+@pytest.mark.parametrize("write", [_packed, _two_lists, _flipped, _twin])
 def test_an_archive_that_torch_did_not_write_so_is_refused(tmp_path: Path, write: Callable[[Path], None]) -> None:
     write(tmp_path / "state.pt")
 
-    with pytest.raises(ValueError, match=r"compressed|no list|CRC"):
+    with pytest.raises(ValueError, match=r"compressed|no list|CRC|one name"):
         load_archive(tmp_path / "state.pt")
 
 

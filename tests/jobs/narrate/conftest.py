@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.narrate.params import Params
-from tests.support.noise_voice import make_noise_voice
+from tests.support.toy.noise_voice import make_noise_voice
 
 BOOK = """---
 title: Two Birds

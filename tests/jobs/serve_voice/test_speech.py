@@ -22,6 +22,7 @@ from jobs.qwen.model_info import describe_model
 from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.synthesizer import load_synthesizer
 from jobs.runner.worker.context import Cancelled
+from jobs.serve_voice.host.voice_host import make_names
 from jobs.serve_voice.params import Params, Result
 from jobs.serve_voice.sound.encoder import CONTENT_TYPES, to_pcm
 from jobs.speech_host.protocol import SOCKET
@@ -165,6 +166,21 @@ def test_a_stranger_and_a_foreign_page_are_refused(host: RunningHost) -> None:
     assert refused.headers["www-authenticate"] == "Bearer"
     assert (foreign.status_code, page.status_code) == (421, 403)
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("refs", "names"),
+    [
+        (["/home/voices/anna/voice"], ["anna"]),
+        (["/home/voices/anna/training/voice", "/home/voices/berta/voice"], ["anna", "berta"]),
+        (["/v/anna/exports/step-000010", "/v/anna/exports/step-000020"], ["anna-step-000010", "anna-step-000020"]),
+        (["someone/Voice-1.7B"], ["Voice-1.7B"]),
+        (["/a/anna/voice", "/b/anna/voice"], ["/a/anna/voice", "/b/anna/voice"]),
+        (["/models/birds"], ["birds"]),
+    ],
+)
+def test_a_model_is_named_as_its_voice_is_called(refs: list[str], names: list[str]) -> None:
+    assert make_names(refs) == names
 
 
 def test_clients_that_leave_free_their_slots_and_a_full_queue_is_refused(host: RunningHost) -> None:

@@ -79,6 +79,8 @@ def test_the_dashboard_shows_the_study_and_cannot_change_it(settings: Settings, 
         ("CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", "view"),
         ("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END", "trigger"),
         ("CREATE VIRTUAL TABLE words USING fts5(word)", "table"),
+        ("ALTER TABLE trials ADD COLUMN more TEXT AS (hex(zeroblob(1000000000)))", "generated column"),
+        ("CREATE INDEX i ON trials (abs(number))", "index of expressions"),
     ],
 )
 def test_a_study_with_sql_of_its_own_is_not_opened(settings: Settings, study: Path, sql: str, kind: str) -> None:

@@ -470,7 +470,7 @@ def test_a_signal_ends_it_at_once_even_while_a_call_waits_and_leaves_the_job_alo
 
     assert b"notifications/progress" in first
     assert status == ends_with
-    assert took_s < 5  # a second of grace for the call, and what a busy machine adds
+    assert took_s < 15  # a second of grace for the call, which would wait for 50, and what a busy machine adds
     gate.touch()
     assert app.json("job", job["job_id"], "--wait")[1]["state"] == "succeeded"
 

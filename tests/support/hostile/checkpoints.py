@@ -101,6 +101,10 @@ def hostile_optimiser_states() -> dict[str, dict[str, Any]]:
         "a small moment": of_first(exp_avg=torch.zeros(1)),
         "a moment in another order": of_first(exp_avg=torch.zeros(2, 2).T),
         "a moment whose numbers share a place": of_first(exp_avg=torch.zeros(1).expand(2, 2)),
+        "a moment in two places": of_first(
+            exp_avg=torch.zeros(1), __bnb_optimizer_quant_state__={"exp_avg": torch.zeros(2, 2)}
+        ),
+        "another optimizer's moments": {"state": {0: packed}, "param_groups": []},
         "a sparse moment": of_first(exp_avg=torch.zeros(2, 2).to_sparse()),
         "a moment that is a number": of_first(exp_avg_sq=1.0),
         "a step that is a word": of_first(step="1"),

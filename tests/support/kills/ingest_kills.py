@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--dnsmos", choices=["sampled", "all", "off"], default="sampled", help="as in the job's quality"
     )
+    parser.add_argument("--whisper", metavar="MODEL", help="texts of the sample's book in what a Whisper hears")
     parser.add_argument("--clips-only", action="store_true", help="stop before the clips are judged: sooner done")
     options = parser.parse_args(argv)
     clips_only = options.clips_only
@@ -67,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "workers": options.workers,
             "quality": {"dnsmos": options.dnsmos},
         }
+        if options.whisper:
+            params |= {"transcript": "whisper", "whisper_model": options.whisper, "whisper_device": "cpu"}
+            params |= {"text": str(ROOT / "samples" / "fables.txt")}
         began = time.monotonic()
         killed_until_done(lambda: ingest(params, folder / "whole", clips_only=clips_only), dice, 0, 0)
         whole_s = time.monotonic() - began

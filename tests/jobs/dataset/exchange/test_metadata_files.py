@@ -9,6 +9,7 @@ import pytest
 
 from jobs.dataset.exchange.importers import take
 from jobs.dataset.manifest import read_numbered_rows
+from jobs.errors import UserError
 from jobs.ingest_clips.params import TranscriptLine, layout_of
 from jobs.ingest_clips.transcript_parser import find_lines
 from tests.support.hostile.datasets.sound_files import write_wav
@@ -37,8 +38,16 @@ def parse(folder: Path, content: str, name: str = "metadata.csv") -> list[tuple[
         (f"wavs/a.wav|{FIRST}|anna\nwavs/b.wav|{SECOND}|ben\n", ("anna", "ben"), (None, None)),
         (f"audio_file|text|speaker_name\nwavs/a.wav|{FIRST}|anna\nwavs/b.wav|{SECOND}|ben\n", ("anna", "ben"),
          (None, None)),
-        (f"wavs/a.wav|ann|EN|{FIRST}\nwavs/b.wav|ann|JP|{SECOND}\n", ("ann", "ann"), ("EN", "ja")),
+        (f"wavs/a.wav|ann|EN|{FIRST}\nwavs/b.wav|ann|JP|{SECOND}\n", ("ann", "ann"), ("en", "ja")),
         (f'\ufefffile,text,lang\r\na.wav,"{FIRST}",en\r\nb.wav,{SECOND},de\r\n', (None, None), ("en", "de")),
+        (f"a|linda|{FIRST}|{FIRST.lower()}\nb|linda|{SECOND}|{SECOND.lower()}\n", ("linda", "linda"), (None, None)),
+        (f"a|EN-default|en-us|{FIRST}|{FIRST}\nb|EN-default|zh_CN|{SECOND}|{SECOND}\n",
+         ("EN-default", "EN-default"), ("en", "zh")),
+        (f"a|{FIRST}|0\nb|{SECOND}|1\n", ("speaker_0", "speaker_1"), (None, None)),
+        (f"a|Linda Smith|{FIRST}\nb|Linda Smith|{SECOND}\n" * 3, ("Linda_Smith", "Linda_Smith") * 3, (None, None) * 3),
+        (f'a,linda,"{FIRST}"\nb,linda,{SECOND}\n', ("linda", "linda"), (None, None)),
+        (f'sep=;\r\n"a";"{FIRST}"\r\n"b";"{SECOND}"\r\n', (None, None), (None, None)),
+        (f"data/example/wavs/a.wav|{FIRST}\ndata/example/wavs/b.wav|{SECOND}\n", (None, None), (None, None)),
         (f"wavs\\a.wav|{FIRST}\nD:\\books\\wavs\\b.wav|{SECOND}\n", (None, None), (None, None)),
         (f"/home/me/data/wavs/a.wav|{FIRST}\n/home/me/data/other/b.wav|{SECOND}\n", (None, None), (None, None)),
     ],
@@ -48,7 +57,7 @@ def test_the_columns_of_other_tools_are_known(
 ) -> None:
     found = parse(tmp_path, content)
 
-    assert [(name, text) for name, text, *_ in found] == [("a.wav", FIRST), ("b.wav", SECOND)]
+    assert [(name, text) for name, text, *_ in found] == [("a.wav", FIRST), ("b.wav", SECOND)] * (len(found) // 2)
     assert tuple(speaker for _, _, speaker, _ in found) == speakers
     assert tuple(language for *_, language in found) == languages
 
@@ -69,6 +78,39 @@ def test_quotes_that_are_around_every_field_or_every_text_are_taken_off(tmp_path
     assert [(name, text) for name, text, *_ in fields] == [("a.wav", "Well, so."), ("b.wav", "Quite so.")]
     assert {text for _, text, *_ in texts} == {"Well, so."}
     assert [text for _, text, *_ in spoken][:2] == ['"Well, so."', '"So," he said.']
+
+
+def test_a_text_in_quotes_with_a_line_break_is_one_text(tmp_path: Path) -> None:
+    found = parse(tmp_path / "saved", 'a|"It was,\r\nhe said, a day."\nb|"The second\none ""came""."\n')
+    comma = parse(tmp_path / "comma", 'file,text\na.wav,"It was,\nhe said, a day."\nb.wav,The second one came.\n')
+    speech = parse(tmp_path / "speech", 'a|"It was so, he said.\nb|It was not so."\n')
+
+    assert [text for _, text, *_ in found] == [FIRST, 'The second one "came".']
+    assert [text for _, text, *_ in comma] == [FIRST, SECOND]
+    assert [text for _, text, *_ in speech] == ['"It was so, he said.', 'It was not so."']
+
+
+def test_a_list_without_texts_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        parse(tmp_path, "".join(f"{name}|linda\n" for name in "ababa"))
+
+    assert refused.value.code == "dataset_unreadable"
+    assert "no column of it holds texts" in str(refused.value)
+
+
+def test_words_alone_are_texts_beside_the_name_of_a_speaker(tmp_path: Path) -> None:
+    found = parse(tmp_path, "a|linda|yes\nb|linda|no\na|linda|yes\nb|linda|up\na|linda|on\n")
+
+    assert [text for _, text, *_ in found] == ["yes", "no", "yes", "up", "on"]
+
+
+def test_a_folder_whose_list_has_another_name_names_the_list(tmp_path: Path) -> None:
+    (tmp_path / "metadata_train.csv").write_text("a|b\n")
+
+    with pytest.raises(UserError, match=r"metadata_train\.csv") as refused:
+        layout_of(tmp_path)
+
+    assert refused.value.code == "layout_unknown"
 
 
 def test_a_path_that_climbs_is_not_looked_for_elsewhere(tmp_path: Path) -> None:

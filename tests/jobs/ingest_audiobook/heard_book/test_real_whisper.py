@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from bench.dataset.transcript import measure
 from jobs.errors import UserError
-from jobs.ingest_audiobook.params import Params
+from jobs.ingest_audiobook.params import Params, hears_segments, uses_whisper
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import PROJECT_ROOT
 
@@ -107,3 +108,47 @@ def test_german_speech_is_not_kept_as_english_text(
     assert refused.value.code == "nothing_kept"
     assert "other_language" in str(refused.value)
     assert "german" in str(refused.value)
+
+
+@pytest.mark.parametrize("language", ["english", "spanish"])
+def test_given_texts_are_kept_where_every_word_is_heard_at_its_time(
+    whisper_base: Path, tmp_path: Path, make_context: Callable[[], Any], language: str
+) -> None:
+    audio = PROJECT_ROOT / "samples" / "fables.m4b" if language == "english" else LANGUAGES / f"{language}.flac"
+    if not audio.is_file():
+        pytest.skip(f"needs the recording {audio.name} in ../shared/data/languages")
+    common: dict[str, Any] = {
+        "audio": str(audio), "voice": "anna", "language": language, "transcript": "whisper",
+        "whisper_model": str(whisper_base), "whisper_device": "cpu", "min_clip_s": 0.5, "target_clip_s": 0.5,
+    }  # fmt: skip
+    book = Params(**common, text=str(audio.with_suffix(".txt")), out_dir=str(tmp_path / "book"))
+    sentences = [one for record in make_clips(book, make_context()).state.finished() for one in record.sentences]
+    said = [one.text for one in sentences]
+    wrong = [" ".join(text.split()[1:]) if k % 3 == 1 else text for k, text in enumerate(said)]
+
+    kept = {}
+    for way, texts in {"as said": said, "a word less": wrong, "a line off": [*said[1:], said[0]]}.items():
+        lines = [
+            {"start": one.start_s, "end": one.end_s, "text": text} for one, text in zip(sentences, texts, strict=True)
+        ]
+        (tmp_path / "given.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        given = Params(**common, segments_jsonl=str(tmp_path / "given.jsonl"), out_dir=str(tmp_path / way))
+        records = list(make_clips(given, make_context()).state.finished())
+        kept[way] = [clip.text for record in records for clip in record.clips]
+
+    assert hears_segments(given)
+    assert len(kept["as said"]) >= 0.8 * len(said)
+    assert set(kept["a word less"]) <= set(said)
+    assert len(kept["a word less"]) >= 0.5 * len(said)
+    assert kept["a line off"] == []
+
+
+def test_whisper_hears_given_segments_where_it_is_asked_for_or_named(tmp_path: Path) -> None:
+    given = {"audio": "a.m4b", "voice": "anna", "segments_jsonl": str(tmp_path / "given.jsonl")}
+
+    plain, asked, named = (
+        Params(**given, **more) for more in ({}, {"transcript": "whisper"}, {"whisper_model": "base"})
+    )
+
+    assert [hears_segments(each) for each in (plain, asked, named)] == [False, True, True]
+    assert [uses_whisper(each) for each in (plain, asked, named)] == [False, True, True]

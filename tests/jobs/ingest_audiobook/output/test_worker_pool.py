@@ -33,22 +33,35 @@ def params(out: Path, **more: Any) -> Params:
     return Params(**{"audio": FABLES, "voice": "slt", "out_dir": str(out), "transcript": "none"} | lengths | more)
 
 
-def test_two_processes_make_the_clips_and_texts_of_one(tmp_path: Path, make_context: Contexts) -> None:
-    make_clips(params(tmp_path / "one", text=TEXT, transcript="book", workers=1), make_context())
-
-    make_clips(params(tmp_path / "two", text=TEXT, transcript="book", workers=2), make_context())
+def test_two_processes_make_the_clips_and_texts_of_one(
+    ingested: Any, sample_book: dict[str, Any], tmp_path: Path, make_context: Contexts
+) -> None:
+    make_clips(Params(**sample_book, out_dir=str(tmp_path / "two"), workers=2), make_context())
 
     one, two = (
-        {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-        for folder in (tmp_path / "one", tmp_path / "two")
-    )
-    assert len(one) == 18 + 2 + 1  # clips, units, made_from
+        {path.relative_to(folder): path.read_bytes() for part in ("clips", ".ingest")
+         for path in sorted((folder / part).rglob("*")) if path.is_file()}
+        for folder in (ingested.dataset, tmp_path / "two")
+    )  # fmt: skip
+    assert len(two) == 18 + 2 + 1  # clips, units, made_from
     assert one == two
 
 
 def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.kills.ingest_kills",
+         *("--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only")],
+        cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert "2 kills" in done.stdout
+    assert "0 files differ" in done.stdout
+
+
+def test_an_ingest_by_whisper_that_is_killed_ends_with_the_files_of_one_that_was_not(whisper_tiny_en: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.kills.ingest_kills", "--whisper", str(whisper_tiny_en),
          *("--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only")],
         cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip

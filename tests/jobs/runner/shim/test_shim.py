@@ -24,7 +24,7 @@ from jobs.runner.paths import AttemptFolder
 from jobs.runner.shim import shim as shim_module
 from jobs.runner.shim.shim import Ticks
 from jobs.settings import Settings
-from tests.support.job_ids import make_job_id
+from tests.support.processes import make_job_id
 
 BOUND_S = 60.0
 JOB = make_job_id("add")

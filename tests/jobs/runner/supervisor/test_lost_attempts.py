@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from jobs.files import records
+from jobs.files.output_marks import SLACK_S, Place
+from jobs.runner.attempt import left_outputs
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor.lost_attempts import LostAttempts
 from jobs.settings import Settings
-from tests.support.job_ids import make_job_id
+from tests.support.processes import make_job_id
 
 JOB = make_job_id("add")
 
@@ -92,6 +95,29 @@ def test_a_process_whose_environment_is_not_there_yet_is_neither_stopped_nor_giv
 
         assert bare.communicate(b"still here")[0] == b"still here"
     assert get(store).state == "running"
+
+
+def test_what_a_person_put_in_place_after_the_machine_stopped_is_not_the_jobs(
+    settings: Settings, store: Store, home: Home, tmp_path: Path
+) -> None:
+    """What was there at the last sign of life is, with its content."""
+    folder, out = add_running(store, home), tmp_path / "out"
+    place = Place(out, ("*.wav",), "add.out_dir")
+    place.claim(JOB)
+    left_outputs.note(folder, [place])
+    (out / "001.wav").write_text("of the job")
+    left_outputs.show_life(folder)
+    stopped = folder.alive.stat().st_mtime
+    (out / "002.wav").write_text("of the job, in its last seconds")
+    os.utime(folder.alive, (stopped - SLACK_S, stopped - SLACK_S))
+    for name in ("002.wav", "055.wav"):  # until the clock of files shows a later time
+        while not (out / name).exists() or (out / name).stat().st_ctime <= stopped:
+            (out / name).write_text("mine")
+
+    LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+
+    assert get(store).state == "interrupted"
+    assert place.foreign(lambda job, _: math.inf if job == JOB else None) == ["002.wav", "055.wav"]
 
 
 def add_running(store: Store, home: Home, cancel: int = 0) -> AttemptFolder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
+from jobs.settings import PROJECT_ROOT
 
 BOUND_S = 60.0
 
@@ -71,6 +73,36 @@ def test_work_that_has_ended_in_any_way_can_go_on_but_not_over_what_was_changed_
     assert (mark["job"], list(mark["made"])) == (first, ["made"])
     assert again.state == "succeeded"
     assert (made / "part").read_text() == "7\n"
+
+
+ENDS = """
+import atexit, threading
+from jobs.runner.worker import worker
+
+class Kept:
+    def __del__(self):
+        print("taken down")
+
+def work(*_):
+    print("worked")
+    atexit.register(print, "called back")
+    threading.Thread(target=lambda: (threading.main_thread().join(), print("thread"))).start()
+    return 3
+
+kept = Kept()
+worker.work, worker.follow_jobs_link = work, lambda home: None
+worker.main()
+"""
+
+
+def test_a_worker_that_ends_waits_for_threads_and_callbacks_and_takes_nothing_down(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS, str(tmp_path)], capture_output=True, text=True, check=False, cwd=PROJECT_ROOT,
+        env={**os.environ, "TTS_TRAIN_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.splitlines() == ["worked", "thread", "called back"]
 
 
 def test_a_cancel_that_comes_while_the_interpreter_ends_does_not_falsify_the_exit_code() -> None:

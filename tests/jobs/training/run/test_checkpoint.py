@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bitsandbytes.optim import AdamW8bit
 
 from jobs.errors import UserError
 from jobs.files.own_files import walk_files
@@ -21,6 +22,7 @@ from jobs.training.run.checkpoint import (
     save,
     save_best,
 )
+from jobs.training.run.checkpoint_checks import own_optimiser_state
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.sharding import RunWeights
 from tests.support.hostile.checkpoints import HOSTILE_CHECKPOINTS, hostile_optimiser_states, make_hostile_checkpoint
@@ -237,6 +239,28 @@ def test_a_state_that_does_not_fit_the_optimiser_is_refused(kind: str) -> None:
         restore(broken, parameters, torch.optim.AdamW(layer.parameters()))
 
     assert refused.value.code == "checkpoint_broken"
+
+
+@pytest.mark.parametrize("n_weights", [64, 128])  # of 8 bits from 4,096 numbers on
+def test_states_of_bitsandbytes_are_taken_in_their_own_formats_only(n_weights: int) -> None:
+    """Its kernels believe the format of the first moment."""
+    layer = torch.nn.Linear(n_weights, 32, bias=False)
+    optimiser = AdamW8bit(layer.parameters())
+    layer(torch.ones(1, n_weights)).sum().backward()
+    optimiser.step()
+    saved = optimiser.state_dict()
+    entries = saved["state"][0]
+    wrapped = entries["__bnb_optimizer_quant_state__"]
+    other = torch.uint8 if wrapped["state1"].dtype == torch.float32 else torch.float32
+
+    own = own_optimiser_state(saved, optimiser)
+    assert own["state"][0]["__bnb_optimizer_quant_state__"]["state1"].dtype != other
+    for name in ("state1", "state2"):
+        mixed = {**wrapped, name: wrapped[name].to(other)}
+        with pytest.raises(ValueError, match=r"optimizer (is another one's|does not fit)|does not fit"):
+            own_optimiser_state({"state": {0: {**entries, "__bnb_optimizer_quant_state__": mixed}}}, optimiser)
+    with pytest.raises(ValueError, match="unknown"):
+        own_optimiser_state({"state": {0: {**entries, "state1": torch.zeros(1)}}}, optimiser)
 
 
 def test_settings_of_the_optimiser_do_not_come_from_the_checkpoint() -> None:

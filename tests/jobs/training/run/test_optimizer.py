@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from jobs.qwen.loading import load_base
-from jobs.training.run.optimizer import learning_rate, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.run.optimizer import ADAM_BETAS, learning_rate, make_optimiser, trainable, unfreeze_for_full
 
 
 @pytest.fixture
@@ -62,3 +63,26 @@ def test_a_cosine_may_end_at_a_share_of_the_peak() -> None:
     assert rates[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
     assert rates[8] == pytest.approx(1.1)
     assert rates[12] == pytest.approx(0.2)
+
+
+def test_our_adamw_steps_as_torchs_and_takes_its_state() -> None:
+    torch.manual_seed(0)
+    ours, theirs = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    own = make_optimiser(ours, lr=0.1, weight_decay=0.2)
+    other = torch.optim.AdamW(
+        [{"params": [theirs.weight], "weight_decay": 0.2}, {"params": [theirs.bias], "weight_decay": 0.0}],
+        lr=0.1, betas=ADAM_BETAS, fused=True,
+    )  # fmt: skip
+    for step in range(6):
+        if step == 3:
+            own.load_state_dict(copy.deepcopy(other.state_dict()))
+        data = torch.randn(4, 5)
+        for layer, optimiser in ((ours, own), (theirs, other)):
+            optimiser.zero_grad()
+            layer(data).square().sum().backward()
+            optimiser.step()
+
+    assert torch.equal(ours.weight, theirs.weight)
+    assert torch.equal(ours.bias, theirs.bias)
+    assert own.state_dict()["state"].keys() == other.state_dict()["state"].keys()

@@ -1,0 +1,1 @@
+"""Jobs that one call makes, one after another."""
