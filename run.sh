@@ -88,6 +88,7 @@ install_cpu_torch() {
   local -a places packages
   local index; index="$(torch_index)"
   case "$index" in
+    *://*@*) die "setup: TTS_TRAIN_TORCH_INDEX holds a password, which would be kept in files. Write it into ~/.netrc instead." ;;
     http://* | https://*) places=(--default-index "$index") ;;
     /*) places=(--no-index --find-links "$index") ;;
     *) die "setup: TTS_TRAIN_TORCH_INDEX is neither an address (https://…) nor the absolute path of a folder of wheels." ;;

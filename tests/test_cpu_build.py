@@ -174,6 +174,7 @@ def test_the_build_stays_without_the_setting_and_changes_when_a_gpu_comes(
     [
         ("wheels", "setup: TTS_TRAIN_TORCH_INDEX is neither an address (https://…) nor the absolute path of a folder"),
         ("/pypi", "torch==2.8.0+cpu"),
+        ("https://me:secret@mirror.example/cpu", "TTS_TRAIN_TORCH_INDEX holds a password"),
     ],
 )
 def test_a_setting_that_offers_nothing_is_refused(
@@ -183,6 +184,7 @@ def test_a_setting_that_offers_nothing_is_refused(
 
     assert answer.returncode == 1
     assert said in answer.stderr
+    assert "secret" not in answer.stderr
     assert not (tmp_path / "envs" / "ml" / ".installed.lock").exists()
 
 

@@ -36,7 +36,7 @@ KIND = JobKind(
     tool=StartTool(
         title="Install what jobs run with",
         description="""\
-Install the packages that jobs need: torch, Whisper, Qwen's code. Once.
+Install what jobs need: torch, Whisper, Qwen's code. Once.
 
 Use it when a tool answers environment_missing. 4.7 GB to download, 8.8 GB of disk, minutes. A job; the same call
 goes on. Weights come with the jobs that use them. Next: the tool that asked for it.""",
