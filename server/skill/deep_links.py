@@ -1,4 +1,4 @@
-"""Links that add the MCP entry to an editor when they are opened: they name this machine's program, so each is made here."""
+"""Links that add the MCP entry to an editor when they are opened: made here, for they name this machine's program."""
 
 import base64
 import json
