@@ -58,8 +58,44 @@ TEXT
 download_mb() { awk -v name="$1" '$1 == name {print $2}' "$CODE/jobs/environments/costs.txt"; }
 disk_mb() { awk -v name="$1" '$1 == name {print $3}' "$CODE/jobs/environments/costs.txt"; }
 
+# The build of torch is chosen when an environment is made, and by the command setup; others take what is there.
+CHOOSES_BUILD=no
+
 # The lock is copied in last: an unfinished or outdated environment differs from the project's lock.
 is_ready() { [ -x "$ENVS/$1/bin/python" ] && cmp -s "$LOCKS/$1.lock" "$ENVS/$1/.installed.lock"; }
+
+# torch comes from PyPI with CUDA (cuda); cpu where no GPU is and TTS_TRAIN_TORCH_INDEX names what offers such builds,
+# now or when the environment was made.
+torch_index() { echo "${TTS_TRAIN_TORCH_INDEX:-$(sed -n 2p "$ENVS/ml/.installed.build" 2>/dev/null)}"; }
+wanted_build() {
+  if [ "$1" != ml ] || [ -z "$(torch_index)" ] || [ "$(uname -s)" != Linux ] || nvidia-smi -L >/dev/null 2>&1
+  then echo cuda; else echo cpu; fi
+}
+installed_build() { [ "$(head -n 1 "$ENVS/$1/.installed.build" 2>/dev/null)" = cpu ] && echo cpu || echo cuda; }
+record_build() {
+  local index; index="$(torch_index)"
+  if [ "$2" = cpu ]; then printf '%s\n' cpu "$index"; else echo cuda; fi > "$ENVS/$1/.building"
+  mv "$ENVS/$1/.building" "$ENVS/$1/.installed.build"
+}
+build_cost() { [ "$2" = cpu ] && echo "$1-cpu" || echo "$1"; }  # row of costs.txt
+
+# Read a lock and leave out what only a GPU needs, and the three packages whose builds for a CPU have other files.
+without_cuda() { awk '/^[a-z]/ {skip = /^(torch|torchaudio|torchvision|triton|nvidia-[a-z0-9-]*)==/} !skip'; }
+
+# Install the three packages in the locked versions from the index, an address or a folder of wheels. The lock has no
+# hashes of these builds: uv compares them with the index's own.
+install_cpu_torch() {
+  local -a places packages
+  local index; index="$(torch_index)"
+  case "$index" in
+    *://*@*) die "setup: TTS_TRAIN_TORCH_INDEX holds a password, which would be kept in files. Write it into ~/.netrc instead." ;;
+    http://* | https://*) places=(--default-index "$index") ;;
+    /*) places=(--no-index --find-links "$index") ;;
+    *) die "setup: TTS_TRAIN_TORCH_INDEX is neither an address (https://…) nor the absolute path of a folder of wheels." ;;
+  esac
+  mapfile -t packages < <(sed -nE 's/^((torch|torchaudio|torchvision)==[0-9.]+) .*/\1+cpu/p' "$LOCKS/$1.lock")
+  run_uv pip install "${@:2}" --no-deps "${places[@]}" --python "$ENVS/$1/bin/python" "${packages[@]}"
+}
 
 find_uv() {
   if command -v uv >/dev/null 2>&1; then command -v uv; return; fi
@@ -80,10 +116,29 @@ find_uv() {
   die "setup: no uv, and no python3 with pip to install it with. Install either, then run this again."
 }
 
+say_build() {
+  if [ "$1" = cpu ]; then
+    say "setup: no GPU answers here, so torch is the build for a CPU, from TTS_TRAIN_TORCH_INDEX"
+  elif nvidia-smi -L >/dev/null 2>&1; then
+    say "setup: torch is the build with CUDA 12.8"
+  else
+    say "setup: torch is PyPI's build with CUDA, of which 4.7 GB are never used without a GPU; TTS_TRAIN_TORCH_INDEX=https://download.pytorch.org/whl/cpu takes builds for a CPU"
+  fi
+}
+
 free_mb() {
   local folder="$1"
   while [ ! -d "$folder" ]; do folder="$(dirname "$folder")"; done
   df -Pk "$folder" | awk 'NR==2 {print int($4 / 1024)}'
+}
+
+# What is in an environment's folder, or if more what uv's cache got since its set-up began.
+done_mb() {
+  [ -d "$1" ] || { echo 0; return; }
+  { du -sm "$1"
+    [ ! -e "$1/.unfinished" ] || find "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"/archive-v* -mindepth 1 -maxdepth 1 \
+      -newer "$1/.unfinished" -exec du -cm {} + 2>/dev/null | tail -n 1
+  } | cut -f1 | sort -n | tail -n 1
 }
 
 unlock() { rm -rf "$ENVS/.lock"; }
@@ -126,30 +181,50 @@ run_uv() {
   return 1
 }
 
+is_as_wanted() { is_ready "$1" && { [ "$CHOOSES_BUILD" = no ] || [ "$(installed_build "$1")" = "$2" ]; }; }
+
 make_environment() {
-  local name="$1" need free quiet
+  local name="$1" need free quiet build cost locked replaced
   export PIP_DISABLE_PIP_VERSION_CHECK=1
-  is_ready "$name" && return
+  [ "$CHOOSES_BUILD" = yes ] && build="$(wanted_build "$name")" || build=""
+  is_as_wanted "$name" "$build" && return
   lock
-  if ! is_ready "$name"; then
-    need="$(disk_mb "$name")"; free="$(free_mb "$ENVS")"
-    say "setup: making the '$name' environment in $ENVS/$name: downloads up to $(download_mb "$name") MB, needs $need MB of disk ($free MB free)"
-    # What an interrupted set-up has already written counts towards the need.
-    [ -d "$ENVS/$name" ] && need=$((need - $(du -sm "$ENVS/$name" | cut -f1)))
+  build="${build:-$(wanted_build "$name")}"
+  if ! is_as_wanted "$name" "$build"; then
+    cost="$(build_cost "$name" "$build")"
+    need="$(disk_mb "$cost")"; free="$(free_mb "$ENVS")"
+    say "setup: making the '$name' environment in $ENVS/$name: downloads up to $(download_mb "$cost") MB, needs $need MB of disk ($free MB free)"
+    [ "$name" != ml ] || say_build "$build"
+    # What an interrupted set-up has already written or downloaded counts towards the need.
+    need=$((need - $(done_mb "$ENVS/$name")))
     [ "$free" -ge "$need" ] || die "setup: not enough disk: $need MB needed, $free MB free at $ENVS. Free some, or set TTS_TRAIN_ENVS to a folder on a larger disk."
     unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
     [ -x "$ENVS/$name/bin/python" ] || run_uv venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" \
       || die "setup: no Python $PYTHON_RANGE could be found or installed; see above."
-    touch "$ENVS/$name/.unfinished"
-    # uv draws its progress at a terminal; elsewhere it would only list 200 packages.
-    [ -t 2 ] && quiet="" || quiet="-q"
+    # Kept as it is when an interrupted set-up goes on: its time says since when packages have come.
+    [ -e "$ENVS/$name/.unfinished" ] || touch "$ENVS/$name/.unfinished"
+    # uv draws its progress at a terminal; elsewhere it only lists 200 packages, which the job setup reads.
+    [ -t 2 ] || [ -n "${TTS_TRAIN_SETUP_LINES:-}" ] && quiet="" || quiet="-q"
     # Jobs cannot write to their environment: what is not compiled now would be compiled again by every job.
-    run_uv pip sync $quiet --compile-bytecode --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" \
+    locked="$LOCKS/$name.lock"
+    replaced=""
+    if [ "$build" = cpu ]; then
+      locked="$ENVS/$name/.cpu.lock"
+      without_cuda < "$LOCKS/$name.lock" > "$locked"
+    elif [ "$(installed_build "$name")" = cpu ]; then
+      # For uv 2.8.0+cpu is as good as 2.8.0.
+      replaced="--reinstall-package torch --reinstall-package torchaudio --reinstall-package torchvision"
+    fi
+    rm -f "$ENVS/$name/.installed.lock"
+    [ "$build" != cpu ] || record_build "$name" cpu  # from now on there may be such packages
+    { run_uv pip sync $quiet $replaced --compile-bytecode --require-hashes --python "$ENVS/$name/bin/python" "$locked" \
+      && { [ "$build" != cpu ] || install_cpu_torch "$name" $quiet --compile-bytecode; }; } \
       || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
     # The developers' tools see the packages of ml without a second copy of them.
     [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \
       > "$(echo "$ENVS/dev"/lib/python3.*/site-packages)/ml.pth"
     [ "$name" != whisper ] || join_whisper "$ENVS/whisper"
+    record_build "$name" "$build"
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
     rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
@@ -261,7 +336,7 @@ esac
 case "$command" in
   -h|--help|help) usage ;;
   --version) sed -n 's/^version = "\(.*\)"$/tts-train \1/p' "$ROOT/pyproject.toml" ;;
-  setup) setup "$@" ;;
+  setup) CHOOSES_BUILD=yes; setup "$@" ;;
   test) run_tests "$@" ;;
   lint) lint ;;
   check) check "$@" ;;

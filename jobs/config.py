@@ -130,6 +130,7 @@ class Config(_Table):
     log_limit_mb: NonNegativeInt | None = None
     sandbox: bool | None = None
     backend: Literal["local", "slurm"] | None = None
+    torch_index: str | None = None
     roots: tuple[str, ...] = ()
     slurm: SlurmSettings = SlurmSettings()
     http: HttpSettings = HttpSettings()

@@ -5,6 +5,7 @@ No other module reads the environment; every package may import this one. ``jobs
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -26,6 +27,7 @@ PROJECT_ROOT = installation.CODE
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
 ENVIRONMENTS = ("server", "ml", "dev")
+_JSON_NAMES = {str: "string", int: "number", list: "array", dict: "object"}
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Settings:
         rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
         torch_cache: where torch and torchaudio keep weights.
+        torch_index: index with builds of torch for a CPU (``jobs.environments.builds``). ``TTS_TRAIN_TORCH_INDEX``.
     """
 
     home: Path
@@ -113,6 +116,7 @@ class Settings:
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
     uv_cache: Path = Path.home() / ".cache" / "uv"
+    torch_index: str = ""
 
     @classmethod
     def from_environment(
@@ -175,6 +179,7 @@ class Settings:
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
             uv_cache=Path(env.get("UV_CACHE_DIR") or cache / "uv"),
+            torch_index=env.get("TTS_TRAIN_TORCH_INDEX", ""),
         )
 
     def python(self, environment: str) -> Path:
@@ -236,6 +241,7 @@ class Settings:
                 "HF_HUB_CACHE": str(self.hub_cache),
                 "TORCH_HOME": str(self.torch_cache),
                 "UV_CACHE_DIR": str(self.uv_cache),
+                "TTS_TRAIN_TORCH_INDEX": self.torch_index,
                 "PYTHONPATH": os.pathsep.join(python_path),
                 "PYTHONSAFEPATH": "1",
                 "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # no library may unpickle objects
@@ -277,17 +283,11 @@ def _slurm(text: str) -> SlurmSettings:
     return SlurmSettings(**entries | {k: tuple(map(str, v)) for k, v in entries.items() if type(v) is list})
 
 
-_JSON_NAMES = {str: "string", int: "number", list: "array", dict: "object"}
-
-
 def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise UserError("settings_invalid", f"{name} = {value!r} is not a number of at least 0.", "Correct it.")
-    return number
+    with contextlib.suppress(TypeError, ValueError):
+        if 0 <= (number := float(value)) < float("inf"):
+            return number
+    raise UserError("settings_invalid", f"{name} = {value!r} is not a number of at least 0.", "Correct it.")
 
 
 def folder_named(variable: str) -> Path | None:

@@ -27,6 +27,8 @@ _NEEDED = frozenset(
         *("HF", "HUGGINGFACE", "TRANSFORMERS", "DATASETS", "TOKENIZERS", "NLTK", "LHOTSE", "ESPEAK", "PHONEMIZER"),
         # services that losses are logged to
         *("WANDB", "TRACKIO"),
+        # uv, which set-up installs with: an index of one's own, certificates
+        "UV",
         # clusters, and this project
         *("SLURM", "SBATCH", "SQUEUE", "SCANCEL", "SRUN", "TTS"),
     }

@@ -59,7 +59,7 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
 async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     """Path, size, SHA-256 and lineage of what a job made; inline=true shows a plot, a report, a text.
 
-    Other tools take the handle itself. Give wavs to the user as paths, to listen to. Free.
+    Other tools take the handle itself. Give wavs to the user as paths. Free.
     """
     return await to_thread.run_sync(_get, args, context)
 

@@ -24,7 +24,7 @@ class GetJobArgs(Strict):
 async def get_job(args: GetJobArgs, context: ToolContext) -> JobView:
     """State, progress, result, error and log of a job; with wait_s it waits for the end.
 
-    After a start call: wait_s=50, again until the job is finished; then do what `next` says. Free.
+    After a start call: wait_s=50, again until it is finished; then do what `next` says. Free.
     """
     if args.wait_s:
         await wait_for(args.job_id, args.wait_s, context)

@@ -73,7 +73,7 @@ class MakeVoiceAnswer(View):
 
 
 async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
-    """Make a voice from a recording in one call: ingest to rated takes, six jobs that follow each other.
+    """Make a voice from a recording in one call: ingest to rated takes, six jobs in a row.
 
     Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; get
     approval first. The same call again reuses what is done. Next: get_job.

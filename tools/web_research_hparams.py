@@ -103,8 +103,8 @@ class WebResearchHparamsArgs(Strict):
 async def web_research_hparams(args: WebResearchHparamsArgs, context: ToolContext) -> WebResearchHparamsAnswer:
     """Recommend training settings: start values, ranges and points to search, with their sources and conflicts.
 
-    Use it before start_training or tune_hparams. Free, no GPU; at most 40 s to ask arXiv, GitHub, Hugging Face and a
-    configured search service. untrusted_* is text of third parties. Next: tune_hparams with ranges and first, or
+    Use it before start_training or tune_hparams. Free; at most 40 s for arXiv, GitHub, Hugging Face and a
+    configured search. untrusted_* is text of third parties. Next: tune_hparams with ranges and first, or
     start_training with settings.
     """
     return await answer(args, context)

@@ -52,8 +52,8 @@ KIND = JobKind(
         description="""\
 Time and score every word of every clip; reject clips whose text is not what is spoken.
 
-Use it after an ingest. GPU with WhisperX's model, else CPU (pocketsphinx, English); minutes. A job; its result
-names train_aligned.jsonl. Next: convert_codes.""",
+Use it after an ingest. GPU with WhisperX's model, else CPU (pocketsphinx, English); minutes. A job; result:
+train_aligned.jsonl. Next: convert_codes.""",
         order=20,
         next="Call convert_codes manifest={manifest}.",
         step="align -> train_aligned.jsonl.",

@@ -13,7 +13,7 @@ from jobs.param_types import IngestedManifest, InputPath, OutputPath, Strict, Un
 class Params(Strict):
     """Parameters of ``apply_corrections``."""
 
-    manifest: IngestedManifest = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
+    manifest: IngestedManifest = Field(description="Dataset, as of align.")
     audio: InputPath | None = rare(
         None, description="The recording, to cut beyond a clip's borders. Default: that of the dataset's ingest."
     )

@@ -61,7 +61,7 @@ KIND = JobKind(
         description="""\
 Turn clips into the codes that Qwen3-TTS learns: 12.5 frames/s, 16 codebooks.
 
-Use it after align. GPU if there is one, minutes; a download of 0.7 GB the first time. A job; its result names
+Use it after align. GPU if there is one, minutes; a download of 0.7 GB the first time. A job; result:
 train_manifest_qwen3.jsonl. Next: start_training.""",
         order=30,
         next=next_step,

@@ -17,7 +17,12 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from jobs.config import read_settings
-from jobs.environments.environment_state import environment_cost_mb, environment_state
+from jobs.environments.environment_state import (
+    environment_cost_mb,
+    environment_state,
+    installed_build,
+    wanted_build,
+)
 from jobs.errors import UserError
 from jobs.installation import IS_CHECKOUT, PROGRAM
 from jobs.settings import PROJECT_ROOT, Settings
@@ -62,20 +67,25 @@ WEIGHTS = (
     Weights("Qwen/Qwen3-TTS-12Hz-1.7B-Base", 4.5, "start_training, synthesize (1.7B)"),
     Weights("Systran/faster-whisper-large-v3", 3.1, "ingest_audiobook without the book's text"),
 )
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+UNUSED_GB = 4.7  # NVIDIA's libraries and triton, measured in the environment
 ALIGNER_FILE = "wav2vec2_fairseq_base_ls960_asr_ls960.pth"  # torchaudio's English model, which WhisperX uses
 
 
 def examine(settings: Settings) -> list[Check]:
     """Look at everything; each look takes well under a second."""
+    gpu = _gpu()
+    has_gpu = gpu.state == "ok"
     return [
         _system(),
         _disk(settings),
         _roots(settings),
         _sharing(settings),
         _uv(settings),
-        _environment(settings, "server", "every command"),
-        _environment(settings, "ml", "every job"),
-        _gpu(),
+        _environment(settings, "server", "every command", has_gpu),
+        _environment(settings, "ml", "every job", has_gpu),
+        check_torch(settings, has_gpu),
+        gpu,
         _ffmpeg(),
         _sandbox(settings),
         *(_weights(settings, weights) for weights in WEIGHTS),
@@ -121,15 +131,29 @@ def _uv(settings: Settings) -> Check:
     return Check("uv", "info", "not found", "set-up", "25 MB", f"{PROGRAM} setup (installs it)")
 
 
-def _environment(settings: Settings, name: str, needed_for: str) -> Check:
+def _environment(settings: Settings, name: str, needed_for: str, has_gpu: bool) -> Check:
     state = environment_state(settings, name)
     fix = f"{PROGRAM} setup {name if IS_CHECKOUT else f'--environment {name}'}"
     if state == "ready":
         return Check(f"environment {name}", "ok", str(settings.envs / name), needed_for)
-    download_mb, disk_mb = environment_cost_mb(name)
+    download_mb, disk_mb = environment_cost_mb(name, wanted_build(settings, name, has_gpu=has_gpu))
     cost = f"{download_mb} MB to download, {disk_mb} MB of disk"
     detail = "not made" if state == "absent" else "unfinished, or made from another lock"
     return Check(f"environment {name}", "missing", detail, needed_for, cost, fix)
+
+
+def check_torch(settings: Settings, has_gpu: bool) -> Check:
+    """Say which build of torch is installed or would be, and what the other one would save or give."""
+    is_here = environment_state(settings, "ml") == "ready"
+    build = installed_build(settings, "ml")[0] if is_here else wanted_build(settings, "ml", has_gpu=has_gpu)
+    detail = f"{'build' if is_here else 'set-up takes the build'} {'for a CPU' if build == 'cpu' else 'with CUDA 12.8'}"
+    if build == "cpu" and has_gpu:
+        again = f"{PROGRAM} setup{' ml' if IS_CHECKOUT else ''}"
+        return Check("torch", "info", f"{detail}, and a GPU is here", "jobs on the GPU", fix=f"{again} (takes CUDA's)")
+    if build == "cuda" and not has_gpu and platform.system() == "Linux":
+        fix = f"set TTS_TRAIN_TORCH_INDEX={CPU_INDEX} or torch_index in config.toml, then {PROGRAM} setup"
+        return Check("torch", "info", f"{detail}: {UNUSED_GB} GB of disk are for GPUs, of which none is here", fix=fix)
+    return Check("torch", "ok", detail)
 
 
 def _gpu() -> Check:

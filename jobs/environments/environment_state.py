@@ -4,6 +4,7 @@
 for a finished one, nor an old one for a new one.
 """
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ from jobs.settings import Settings
 LOCKS = Path(__file__).resolve().parent / "locks"
 COSTS = LOCKS.parent / "costs.txt"
 INSTALLED_LOCK = ".installed.lock"
+INSTALLED_BUILD = ".installed.build"
+
+Build = Literal["cuda", "cpu"]
 
 
 def environment_state(settings: Settings, name: str) -> Literal["ready", "stale", "absent"]:
@@ -30,8 +34,25 @@ def environment_state(settings: Settings, name: str) -> Literal["ready", "stale"
     return "ready"
 
 
-def environment_cost_mb(name: str) -> tuple[int, int]:
+def installed_build(settings: Settings, name: str) -> tuple[Build, str]:
+    """Return the build of torch in an environment, and the index that it is from; empty: PyPI."""
+    try:
+        build, _, index = (settings.envs / name / INSTALLED_BUILD).read_text(encoding="utf-8").partition("\n")
+    except FileNotFoundError:
+        return "cuda", ""
+    return ("cpu", index.strip()) if build == "cpu" else ("cuda", "")
+
+
+def wanted_build(settings: Settings, name: str, *, has_gpu: bool) -> Build:
+    """Return the build of torch that a set-up takes now, as ``run.sh`` chooses it."""
+    index = settings.torch_index or installed_build(settings, name)[1]
+    is_for_cpu = name == "ml" and index and platform.system() == "Linux" and not has_gpu
+    return "cpu" if is_for_cpu else "cuda"
+
+
+def environment_cost_mb(name: str, build: Build = "cuda") -> tuple[int, int]:
     """Download and disk space of an environment, in MB, as ``run.sh`` says them before it starts."""
+    name = f"{name}-cpu" if build == "cpu" else name
     rows = (line.split() for line in COSTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     return next((int(download), int(disk)) for row_name, download, disk in rows if row_name == name)
 

@@ -41,7 +41,7 @@ KIND = JobKind(
         description="""\
 Make a dataset of clips that are cut and transcribed already.
 
-In place of ingest_audiobook. CPU, minutes. A job; its result names train_manifest.jsonl. Next: align.""",
+In place of ingest_audiobook. CPU, minutes. A job; result: train_manifest.jsonl. Next: align.""",
         order=11,
         next=next_of_ingest,
         examples=(

@@ -31,7 +31,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=300)]
 class Params(Strict):
     """Parameters of ``narrate``."""
 
-    model: ModelRef = Field(description="A voice: name, folder, job_id, handle; or a base model.")
+    model: ModelRef = Field(description="As of synthesize.")
     text: InputPath = Field(description="The book: .txt, .md or .epub.")
     out_dir: OutputPath = Field("", description="Default: TEXT_audiobook beside the text.")
     pronunciation: InputPath | None = Field(None, description="Lines of WORD = SAY AS.")

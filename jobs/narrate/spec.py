@@ -79,9 +79,8 @@ KIND = JobKind(
         description="""\
 Narrate a book (.txt, .md, .epub) with a voice: an .m4b with chapters, cover and tags, a file for each chapter.
 
-Use it for whole texts; synthesize for sentences. Each passage is checked and spoken again where it is doubtful. GPU if
-there is one, hours. A job; killed or edited, it speaks only what is missing. Its result names book.m4b and the
-report.""",
+Use it for whole texts; synthesize for sentences. Each passage is checked, and spoken again where doubtful. GPU if there
+is one, hours. A job; killed or edited, it speaks only what is missing. Result: book.m4b, report.""",
         order=95,
         next=next_step,
         examples=(

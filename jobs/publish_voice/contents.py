@@ -13,9 +13,9 @@ from jobs.files.json_documents import read_object
 from jobs.files.reading import open_regular
 from jobs.model_folders.contents import CONFIG_BYTES, ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, clean_beginning, find_weights
-from jobs.publish_voice.cleaning import clean
 from jobs.publish_voice.engines import ENGINES
 from jobs.publish_voice.params import Params
+from jobs.publishing.cleaning import clean
 from jobs.qwen.model_files import (
     CARD,
     CODEC,

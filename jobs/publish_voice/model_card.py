@@ -1,18 +1,17 @@
 """The model card, ``README.md``: what a voice is made of, how it was judged, whose it is, and how to use it."""
 
-import html
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.asr.model_registry import CODES
-from jobs.escaping import escape_line
-from jobs.publish_voice.cleaning import check_clean, clean_text
 from jobs.publish_voice.contents import README, PublishedFile, list_samples
 from jobs.publish_voice.engines import ENGINES
-from jobs.publish_voice.params import REPOSITORY, Params, find_consent
+from jobs.publish_voice.params import Params, find_consent
+from jobs.publishing.cleaning import check_clean
+from jobs.publishing.markdown import front_matter, make_table, plain
+from jobs.publishing.options import REPOSITORY
 from jobs.qwen.model_files import read_card, read_model_config
 from jobs.qwen.model_info import describe_model, takes_instruct
 from jobs.rating.ratings_file import read_ratings_file
@@ -24,8 +23,6 @@ ANCHORS = {
 }
 RECIPE = ("method", "lr", "epochs", "batch_size", "lora_rank", "seed")
 LONGEST_TEXT = 300
-LONGEST_VALUE = 5000
-_MARKS = {ord(mark): f"&#{ord(mark)};" for mark in "\\`*_[]|#!"}
 UNKNOWN = "not recorded"
 
 
@@ -47,7 +44,7 @@ def write_card(params: Params, files: Sequence[PublishedFile], hashes: Mapping[s
         f"# {_title(params)}\n\n{_introduction(params, card)}",
         "## Consent and licence\n\n" + _rights(params),
         "## Use\n\n" + _use(params),
-        "## How it was made\n\n" + "\n".join(_table(_facts(card))),
+        "## How it was made\n\n" + "\n".join(make_table(_facts(card))),
         *(["## Ratings\n\n" + "\n".join(_ratings(Path(params.ratings)))] if params.ratings else []),
         *(["## Samples\n\n" + "\n".join(_samples(params))] if list_samples(params) else []),
         "## Files\n\n" + "\n".join(_files(files, hashes or {})),
@@ -71,31 +68,27 @@ def _front_matter(params: Params, card: Mapping[str, Any]) -> str:
     }
     if languages:
         fields["language"] = languages
-    if _is_hub_id(base):
+    if re.fullmatch(REPOSITORY, base) is not None:
         fields |= {"base_model": base, "base_model_relation": "finetune"}
     if params.license:
         fields["license"] = params.license.lower()
-    return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in fields.items()), "---"])
-
-
-def _is_hub_id(name: str) -> bool:
-    return re.fullmatch(REPOSITORY, name) is not None
+    return front_matter(fields)
 
 
 def _title(params: Params) -> str:
-    return ", ".join(map(_plain, describe_model(Path(params.model)).speakers))
+    return ", ".join(map(plain, describe_model(Path(params.model)).speakers))
 
 
 def _introduction(params: Params, card: Mapping[str, Any]) -> str:
     config = read_model_config(Path(params.model))
     instruct = "takes an instruct" if takes_instruct(config) else "takes no instruct"
-    base = _plain(str(card.get("base_model") or "a Qwen3-TTS 12 Hz model"))
+    base = plain(str(card.get("base_model") or "a Qwen3-TTS 12 Hz model"))
     return f"A text-to-speech voice: {base}, trained further with tts-train. 24 kHz mono; it {instruct}."
 
 
 def _rights(params: Params) -> str:
     consent = find_consent(params)
-    stated = _plain(consent) if consent else "The consent of the person whose voice this is has not been stated."
+    stated = plain(consent) if consent else "The consent of the person whose voice this is has not been stated."
     licence = f"Licence of this voice: {params.license}." if params.license else "No licence is stated."
     return (
         f"{stated}\n\n{licence} That of the base model holds besides. Do not use the voice to deceive, and only as far "
@@ -153,14 +146,14 @@ def _ratings(path: Path) -> Iterator[str]:
         found = _mapping(anchors.get(name))
         if found:
             rows.append((about, f"{_figure(found.get('mean'))} (of {found.get('n')})"))
-    yield from _table(rows)
+    yield from make_table(rows)
     if content.get("caveat"):
-        yield f"\n{_plain(str(content['caveat']))}"
+        yield f"\n{plain(str(content['caveat']))}"
 
 
 def _samples(params: Params) -> Iterator[str]:
     for sample in list_samples(params):
-        text = _plain(sample.take.text[:LONGEST_TEXT])
+        text = plain(sample.take.text[:LONGEST_TEXT])
         yield f'- {text} <audio controls src="{sample.name}"></audio> [{Path(sample.name).name}]({sample.name})'
 
 
@@ -169,18 +162,6 @@ def _files(files: Sequence[PublishedFile], hashes: Mapping[str, str]) -> Iterato
     yield "|---|---|---|"
     for file in files:
         yield f"| {file.name} | {file.size_bytes:,} | {hashes.get(file.name, '')} |"
-
-
-def _table(rows: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield "| | |"
-    yield "|---|---|"
-    for name, value in rows:
-        yield f"| {name} | {_plain(value)} |"
-
-
-def _plain(text: str) -> str:
-    """Return a text that is neither markup nor a path of this machine: names and texts of strangers are data."""
-    return html.escape(clean_text(escape_line(text[:LONGEST_VALUE])), quote=False).translate(_MARKS)
 
 
 def _figure(value: Any) -> str:

@@ -8,13 +8,12 @@ from pydantic import Field
 from jobs.errors import UserError
 from jobs.files.reading import check_regular
 from jobs.param_types import InputPath, ModelRef, OutputPath, Strict, TakesPath, Untrusted, rare
+from jobs.publishing.options import LICENSE, LONGEST_CONSENT, REPOSITORY
 from jobs.qwen.model_files import check_model, read_card
 from jobs.qwen.model_info import describe_model
 from jobs.rating.ratings_file import read_ratings_file
 
 Engine = Literal["qwen-tts", "qwen-tts-hf", "vllm-omni", "mlx-audio", "audio.cpp", "comfyui"]
-LONGEST_CONSENT = 2000
-REPOSITORY = r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$"
 
 
 class Params(Strict):
@@ -26,9 +25,7 @@ class Params(Strict):
     consent: str = Field("", max_length=LONGEST_CONSENT, description="Whose voice, what was agreed.")
     out_dir: OutputPath = rare("", description="Default: for-ENGINE beside the voice.")
     private: bool = rare(True, description="Of a new repository.")
-    license: str | None = rare(
-        None, pattern=r"^[A-Za-z0-9.+-]{1,60}$", description="SPDX identifier of the voice's own licence."
-    )
+    license: str | None = rare(None, pattern=LICENSE, description="SPDX identifier of the voice's own licence.")
     takes: TakesPath | None = rare(None, description="Samples to play. Default: the newest takes of this voice.")
     ratings: InputPath | None = rare(None, description="ratings.json. Default: the newest of those takes.")
     n_samples: int = rare(5, ge=0, le=20, description="Takes that are published.")

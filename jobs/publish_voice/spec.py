@@ -51,8 +51,8 @@ KIND = JobKind(
         description="""\
 Publish a voice with a model card: a folder that another engine speaks with, or a Hub repository.
 
-Show the files of dry_run to its owner and get consent first. Private by default. A job; the same call goes on. Its
-result says how to speak.""",
+Show the files of dry_run to its owner and get consent first. Private by default. A job; its result says how to
+speak.""",
         order=97,
         next=next_step,
         open_world=True,

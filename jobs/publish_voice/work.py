@@ -11,9 +11,9 @@ from jobs.files.folders import make_folder, remove
 from jobs.files.reading import hash_file
 from jobs.publish_voice.contents import README, SAMPLES, PublishedFile, list_files
 from jobs.publish_voice.engines import ENGINES
-from jobs.publish_voice.hub import upload
 from jobs.publish_voice.model_card import size_of, write_card
 from jobs.publish_voice.params import Params, Result
+from jobs.publishing.hub import upload
 from jobs.qwen.model_files import ENCODER_FILE, check_model, read_model_config
 from jobs.qwen.model_info import describe_model
 from jobs.runner.worker.context import JobContext

@@ -49,7 +49,7 @@ class Params(Strict):
 
     ADDED: ClassVar[frozenset[str]] = frozenset({"voice_dir"})
 
-    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    manifest: CodedManifest = Field(description="As of start_training.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
     out_dir: OutputPath = rare("", description="For checkpoints/, evaluations/, final_model/.")
     voice_dir: OutputPath = rare(
@@ -65,7 +65,7 @@ class Params(Strict):
     )
     instruct: Instruct | None = rare(None, description="How the texts are spoken, as in synthesize.")
     training: Annotated[dict[str, Value], ArgumentsMark(Training)] = Field(
-        default_factory=dict, description="Other arguments of start_training."
+        default_factory=dict, description="Others of start_training."
     )
     gpu_memory_gb: float | None = CARD_MEMORY
     hyperparams: ConfigPath | None = rare(None, description="best_config.json of tune_hparams.")

@@ -57,7 +57,7 @@ KIND = JobKind(
     tool=StartTool(
         title="Train, listen, continue",
         description="""\
-Train in rounds: after each, speak, rate, then stop, continue, or roll back and adjust the hyperparameters.
+Train in rounds: after each, speak, rate, then stop, continue, or roll back and adjust.
 
 Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; get approval first. The best
 round becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next: synthesize.""",

@@ -13,8 +13,8 @@ from jobs.qwen.model_info import describe_model
 class Params(Strict):
     """Parameters of ``serve_voice``."""
 
-    voices: list[ModelRef] = Field(min_length=1, max_length=16, description="Voices to keep loaded: as of synthesize.")
-    port: int = Field(0, ge=0, le=65535, description="On 127.0.0.1. Default: a free one, named in the progress.")
+    voices: list[ModelRef] = Field(min_length=1, max_length=16, description="As of synthesize.")
+    port: int = Field(0, ge=0, le=65535, description="On 127.0.0.1. Default: a free one.")
     token_file: InputPath | None = rare(None, description="File of the bearer token. Default: a new one of the job.")
     allowed_hosts: list[str] = rare(
         default_factory=list, max_length=20, description="Further accepted Host names, as behind a proxy with TLS."

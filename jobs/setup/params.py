@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.param_types import Strict
+from jobs.param_types import Strict, rare
 
 
 class Params(Strict):
     """Parameters of ``setup``."""
 
-    environment: Literal["ml"] = Field("ml", description="ml: torch, Whisper and the rest, for every other job.")
+    environment: Literal["ml"] = rare("ml", description="ml: torch, Whisper and the rest, for every other job.")
 
 
 class Result(Strict):
@@ -20,3 +20,4 @@ class Result(Strict):
     folder: str
     was_ready: bool = Field(description="Nothing had to be installed.")
     disk_mb: int
+    build: Literal["cuda", "cpu"] = Field(description="Of torch: with CUDA, or the smaller one for a CPU.")

@@ -36,11 +36,10 @@ KIND = JobKind(
     tool=StartTool(
         title="Install what jobs run with",
         description="""\
-Install the packages that jobs need: torch, Whisper, Qwen's code. Once, after the program itself.
+Install what jobs need: torch, Whisper, Qwen's code. Once.
 
-Use it when a tool answers environment_missing. 4.7 GB to download, 8.8 GB of disk, minutes; a job: what it has done is
-kept when it is stopped, and the same call goes on. Weights come later, with the jobs that use them. Next: the tool
-that asked for it.""",
+Use it when a tool answers environment_missing. 4.7 GB to download, 8.8 GB of disk, minutes. A job; the same call
+goes on. Weights come with the jobs that use them. Next: the tool that asked for it.""",
         order=5,
         next="Call again the tool that answered environment_missing.",
         step="setup, once.",

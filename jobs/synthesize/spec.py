@@ -67,8 +67,8 @@ KIND = JobKind(
         description="""\
 Speak texts with a voice from start_training, or clone ref_audio with a base model.
 
-Use it with sentences that were not trained on. GPU if there is one, seconds a sentence. A job; its result names
-wavs and takes.jsonl. Next: rate_samples.""",
+Use it with sentences not trained on. GPU if there is one, seconds a sentence. A job; result: wavs,
+takes.jsonl. Next: rate_samples.""",
         order=70,
         next=next_step,
         step="synthesize -> wavs and takes.jsonl.",

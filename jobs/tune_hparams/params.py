@@ -22,7 +22,7 @@ SOURCE = "source"  # key of a point's origin; no argument of a training
 class Params(Strict):
     """Parameters of ``tune_hparams``."""
 
-    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    manifest: CodedManifest = Field(description="As of start_training.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
     out_dir: OutputPath = rare("", description="Default: the job's own folder.")
     best_config: OutputPath = rare("", description="A second place for best_config.json.")

@@ -72,7 +72,7 @@ KIND = JobKind(
     tool=StartTool(
         title="Search training settings",
         description="""\
-Search learning rate, batch, LoRA shape by short trainings, compared on held-out clips (Optuna).
+Search learning rate, batch, LoRA shape by short trainings, compared on held-out clips.
 
 Use it when asked, or when the first voice rates below target. COST: GPU, n_trials short trainings, hours; get
 approval first. A job; called again it goes on. Next: start_training hyperparams=best_config.""",

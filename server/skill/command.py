@@ -10,6 +10,7 @@ from jobs.installation import COMMAND, FILES, PROGRAM
 from jobs.settings import Settings
 from server.cli.flags import Parser
 from server.skill.client_configs import NAME, ServerEntry
+from server.skill.deep_links import make_links
 from server.skill.install import AgentPaths, claude, codex, install, is_used, uninstall
 
 
@@ -38,12 +39,17 @@ def _run(command: str, words: Sequence[str], settings: Settings, about: str, hom
     parser.add_argument("--codex", action="store_true", help="Codex: in ~/.codex, or in CODEX_HOME")
     parser.add_argument("--path", metavar="FOLDER", help="with --claude or --codex: that project instead of the home; "
                         "alone: the skills folder of another agent")  # fmt: skip
+    if is_install:
+        parser.add_argument("--links", action="store_true", help="only print links that VS Code and Cursor open")
     parser.add_argument("--dry-run", action="store_true", help="show what would be done")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(list(words))
+    entry = ServerEntry(str(COMMAND), env=_env(settings))
+    if is_install and options.links:
+        links = make_links(entry)
+        return json.dumps(links) + "\n" if options.json else "".join(f"{name}: {links[name]}\n" for name in links)
     project = settings.roots[0] / expand_user(options.path) if options.path else None
     agents = _agents(home or Path.home(), project, wants_claude=options.claude, wants_codex=options.codex)
-    entry = ServerEntry(str(COMMAND), env=_env(settings))
     lines: list[str] = []
     for agent in agents:
         done = (

@@ -80,6 +80,8 @@ def done(folder: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                      "n_doubtful": 2}),
         "publish_voice": ({"model": voice, "out_dir": str(folder / "published")},
                           {"folder": str(folder / "published"), "address": None}),
+        "publish_dataset": ({"manifest": ingested, "out_dir": str(folder / "published")},
+                            {"folder": str(folder / "published"), "address": None}),
         "tune_hparams": (search, {"manifest": coded, "best_config": str(folder / "best.json"), "voice": voice}),
         "refine_voice": ({"manifest": coded, "base_model": "toy"},
                          {"voice": voice, "best_iteration": 1, "report": str(folder / "report.html")}),
@@ -154,7 +156,7 @@ async def test_the_next_of_every_job_is_accepted_and_about_the_same_things(
 
         calls = check_calls(next_step(quiet.runner.get(job_id), quiet.runner), quiet)
 
-        assert calls or kind in ("setup", "apply_corrections", "publish_voice")
+        assert calls or kind in ("setup", "apply_corrections", "publish_voice", "publish_dataset")
         for _, given in calls:
             assert given.get("job_id", job_id) == job_id
             assert given.get("base_model", whole.get("base_model", "toy")) == whole.get("base_model", "toy")

@@ -70,7 +70,7 @@ def test_all_tools_together_are_listed_in_26_kb() -> None:
 def test_every_tool_that_can_replace_something_says_so() -> None:
     replacing = {kind.tool_name for kind in all_kinds().values() if kind.makes}
 
-    assert len(replacing) == 12
+    assert len(replacing) == 13
     assert {
         name: listed(all_tools()[name])["annotations"].get("destructiveHint") for name in replacing
     } == dict.fromkeys(replacing, True)

@@ -240,6 +240,7 @@ def _document(request: SubmissionRequest, settings: Settings, checked: Checked) 
             "roots": [str(root) for root in settings.roots],
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),
+            "torch_index": settings.torch_index,
             "gpus": settings.gpus,
             "backend": request.backend or settings.backend,
         },

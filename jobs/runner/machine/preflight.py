@@ -93,7 +93,7 @@ def memory_of_machine(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/c
 
 def free_bytes(folder: Path) -> int:
     """Return the free space of the disk that a folder is, or will be, on."""
-    return shutil.disk_usage(_nearest_existing(folder)).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 def check_local(home: Path, mount_table: str | None = None) -> None:
@@ -103,7 +103,7 @@ def check_local(home: Path, mount_table: str | None = None) -> None:
             mount_table = MOUNT_TABLE.read_text()
         except OSError:
             return
-    file_system = _file_system(_nearest_existing(home).resolve(), mount_table)
+    file_system = _file_system(nearest_existing(home).resolve(), mount_table)
     if file_system in NETWORK_FILE_SYSTEMS:
         raise UserError(
             "home_on_network",
@@ -127,5 +127,5 @@ def _file_system(folder: Path, mount_table: str) -> str:
     return found
 
 
-def _nearest_existing(folder: Path) -> Path:
+def nearest_existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.parents) if parent.exists())

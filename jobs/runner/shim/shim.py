@@ -207,6 +207,7 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
         roots=tuple(Path(root) for root in asked["roots"]),
         hub_cache=Path(asked["hub_cache"]),
         torch_cache=Path(asked["torch_cache"]),
+        torch_index=asked.get("torch_index", settings.torch_index),
         backend=asked.get("backend", settings.backend),
     )
 

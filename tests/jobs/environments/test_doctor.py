@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.environments.doctor import examine, main, render
+from jobs.environments.doctor import check_torch, examine, main, render
+from jobs.environments.environment_state import LOCKS
 from jobs.settings import Settings
 from jobs.trust import landlock
 
@@ -24,6 +25,28 @@ def test_a_missing_environment_comes_with_its_cost_and_command(bare: Settings) -
     assert "MB to download" in found["environment ml"].cost
     assert found["environment ml"].fix == "./run.sh setup ml"
     assert "./run.sh setup ml" in render(list(found.values()))
+
+
+def test_the_build_of_torch_is_said_with_what_another_would_change(bare: Settings, tmp_path: Path) -> None:
+    environment = bare.envs / "ml"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").touch()
+    (environment / ".installed.lock").write_bytes((LOCKS / "ml.lock").read_bytes())
+    asked = replace(bare, torch_index="https://mirror.example/cpu")
+
+    locked, chosen, cost = (
+        check_torch(bare, False),
+        check_torch(replace(asked, envs=tmp_path / "none"), False),
+        check_torch(bare, True),
+    )
+    (environment / ".installed.build").write_text("cpu\nhttps://mirror.example/cpu\n")
+    with_gpu = check_torch(bare, True)
+
+    assert (locked.state, cost.state, with_gpu.state) == ("info", "ok", "info")
+    assert "4.7 GB" in locked.detail
+    assert "TTS_TRAIN_TORCH_INDEX" in locked.fix
+    assert chosen.detail == "set-up takes the build for a CPU"
+    assert "a GPU is here" in with_gpu.detail
 
 
 def test_weights_in_the_cache_are_seen(bare: Settings) -> None:

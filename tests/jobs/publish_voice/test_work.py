@@ -17,17 +17,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
-from jobs.publish_voice.cleaning import check_clean, clean
 from jobs.publish_voice.dry_run import plan
 from jobs.publish_voice.engines import ENGINES
 from jobs.publish_voice.params import Engine, Params, check
 from jobs.publish_voice.work import run
+from jobs.publishing.cleaning import check_clean, clean
 from jobs.qwen.model_files import CARD
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 from tests.jobs.publish_voice.conftest import SECRET
-from tests.jobs.publish_voice.fake_hub import ENDPOINT, FakeHub
+from tests.jobs.publishing.fake_hub import ENDPOINT, FakeHub
 from tests.support.null_context import NullContext
 
 WEIGHTS = {"model.safetensors", "speaker_encoder.safetensors", "speech_tokenizer/model.safetensors"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +23,16 @@ class Context(NullContext):
 
     def __init__(self, folder: Path, *, cancels: bool = False) -> None:
         self.job_id, self.folder, self.cancels = "setup-1", folder, cancels
-        self.settings = replace(Settings.from_environment(), envs=folder / "envs")
-        self.reports: list[float] = []
+        self.opens: list[str] = []
+        self.settings = replace(Settings.from_environment(), envs=folder / "envs", uv_cache=folder / "cache")
+        self.reports: list[tuple[float, str]] = []
 
-    def progress(self, done: float, *_: object, **__: object) -> None:
-        self.reports.append(done)
+    def progress(self, done: float, total: float | None = None, message: str = "", **_: float) -> None:
+        if (done, message) not in self.reports[-1:]:
+            self.reports.append((done, message))
+        if message in self.opens:
+            self.opens.remove(message)
+            (self.folder / "gate").write_text("")  # a pipe that the installer waits at
 
     def raise_if_cancelled(self) -> None:
         if self.cancels:
@@ -57,7 +63,63 @@ def test_packages_are_installed_once(tmp_path: Path) -> None:
     assert (first.was_ready, second.was_ready) == (False, True)
     assert first.disk_mb == 3
     assert Path(first.folder) == tmp_path / "envs" / "ml"
+    assert first.build == "cuda"
     assert work.plan(Params(), context.settings)["state"] == "ready"
+
+
+@pytest.mark.usefixtures("install")
+def test_progress_says_megabytes_and_packages_and_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    cache, environment = tmp_path / "cache", tmp_path / "envs" / "ml"
+    (cache / "archive-v0" / "older").mkdir(parents=True)
+    (cache / "archive-v0" / "older" / "file").write_bytes(bytes(9_000_000))
+    os.utime(cache / "archive-v0" / "older", (1, 1))
+    environment.mkdir(parents=True)
+    (environment / ".unfinished").touch()
+    (cache / "archive-v0" / "before").mkdir()
+    (cache / "archive-v0" / "before" / "file").write_bytes(bytes(2_000_000))
+    script = tmp_path / "program" / "run.sh"
+    script.write_text(
+        f'exec 2>&1\ncache="{cache}"\nenv="$TTS_TRAIN_ENVS/$2"\ngate() {{ cat "{tmp_path}/gate"; }}\n'
+        'mkdir "$cache/.tmp1"\nhead -c 1500000 /dev/zero > "$cache/.tmp1/part"\n'
+        'echo "Resolved 3 packages in 9ms"\ngate\n'
+        'mv "$cache/.tmp1" "$cache/archive-v0/new"\ngate\necho "Prepared 3 packages in 1s"\ngate\n'
+        'echo "Installed 3 packages in 1ms"\necho " + new==1"\n' + script.read_text()
+    )
+    context = Context(tmp_path)
+    context.opens = [f"MB, {doing} 3 packages" for doing in ("downloading: 1 of", "downloading: 2 of", "installing")]
+
+    work.run(Params(), context)
+
+    assert context.reports[0] in [(2, "MB, resolving packages"), (3, "MB, resolving packages")]  # 2 from before
+    assert context.reports[-1] in [(3, "MB, compiling 3 packages"), (3, "MB, installing 3 packages")]
+    assert {(3, message) for message in (*context.opens, "MB, downloading: 1 of 3 packages")} <= set(context.reports)
+    assert [done for done, _ in context.reports] == sorted(done for done, _ in context.reports)
+
+
+@pytest.mark.usefixtures("install")
+def test_messages_go_to_the_log_without_the_list_of_packages(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "program" / "run.sh"
+    script.write_text('echo "Resolved 1 package in 9ms" >&2\necho " + torch==2.8.0" >&2\n' + script.read_text())
+
+    work.run(Params(), Context(tmp_path))
+
+    assert capfd.readouterr().err == "Resolved 1 package in 9ms\n"
+
+
+@pytest.mark.usefixtures("install")
+def test_a_disk_that_is_too_small_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    context = Context(tmp_path)
+    context.settings = replace(context.settings, disk_reserve_bytes=10**18)
+
+    with pytest.raises(UserError) as refused:
+        work.run(Params(), context)
+    with pytest.raises(UserError) as planned:
+        work.plan(Params(), context.settings)
+
+    assert [error.value.code for error in (refused, planned)] == ["disk_full", "disk_full"]
+    assert "needs 8800 MB more" in str(refused.value)
+    assert not (tmp_path / "envs").exists()
 
 
 @pytest.mark.usefixtures("install")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,43 @@ def test_the_skill_of_the_plugin_leads_to_files_that_exist() -> None:
     assert (skill.parent / "../../run.sh").is_file()
     assert "`./run.sh" not in text
     assert make_skill("[x](references/a.md) `./run.sh doctor`") == "[x](../../references/a.md) `../../run.sh doctor`"
+
+
+@pytest.mark.parametrize("path", [".", ".claude-plugin/plugin.json"])
+def test_the_validator_of_claude_code_finds_nothing(path: str, tmp_path: Path) -> None:
+    validator = shutil.which("claude")
+    if validator is None:
+        pytest.skip("needs claude, from npm: @anthropic-ai/claude-code")
+
+    answer = subprocess.run(
+        [validator, "plugin", "validate", "--strict", PROJECT_ROOT / path],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Validation passed" in answer.stdout
+
+
+def test_codex_installs_the_plugin_and_registers_its_server_and_skill(tmp_path: Path) -> None:
+    codex = shutil.which("codex")
+    if codex is None:
+        pytest.skip("needs codex, from npm: @openai/codex")
+    clone = tmp_path / "clone"
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run(["git", "clone", "-q", PROJECT_ROOT, clone], check=True)
+
+    def run(*words: str) -> str:
+        answer = subprocess.run(
+            [codex, *words], capture_output=True, text=True, timeout=120, check=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        )  # fmt: skip
+        return answer.stdout
+
+    run("plugin", "marketplace", "add", str(clone))
+    run("plugin", "add", "tts-train@tts-train")
+
+    assert "installed, enabled" in run("plugin", "list")
+    assert "run.sh" in run("mcp", "list")
+    assert list(home.glob(".codex/plugins/cache/tts-train/tts-train/*/skills/tts-train/SKILL.md"))

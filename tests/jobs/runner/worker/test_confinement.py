@@ -238,6 +238,10 @@ def test_the_outputs_of_every_kind_are_found(settings: Settings, tmp_path: Path)
             ({"model": str(data / "voice")}, [data / "for-qwen-tts"]),
             ({"model": str(data / "voice"), "engine": "mlx-audio", "out_dir": str(out)}, [out]),
         ],
+        "publish_dataset": [
+            ({"manifest": manifest}, [data / "published"]),
+            ({"manifest": manifest, "out_dir": str(out)}, [out]),
+        ],
         "rate_samples": [
             ({"takes": str(data / "takes.jsonl"), "narrator_manifest": manifest}, [data]),
             (

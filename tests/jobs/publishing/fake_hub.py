@@ -24,6 +24,7 @@ class FakeHub(BaseAdapter):
         files: committed files by name.
         refuses: part of an address of requests that are refused.
         asked: method and path of every request.
+        kind: of the repository: model or dataset.
     """
 
     is_private: bool | None = None
@@ -31,6 +32,7 @@ class FakeHub(BaseAdapter):
     files: dict[str, bytes] = field(default_factory=dict)
     refuses: str = "\0"
     asked: list[tuple[str, str]] = field(default_factory=list)
+    kind: str = "model"
 
     def session(self) -> requests.Session:
         session = requests.Session()
@@ -56,9 +58,10 @@ class FakeHub(BaseAdapter):
         if path == "/api/repos/create":
             if self.is_private is not None:
                 return 409, {"error": "exists", "url": f"{ENDPOINT}/anna/voice"}
+            assert json.loads(body).get("type", "model") == self.kind
             self.is_private = bool(json.loads(body)["private"])
             return 200, {"url": f"{ENDPOINT}/anna/voice"}
-        if path == "/api/models/anna/voice":
+        if path == f"/api/{self.kind}s/anna/voice":
             return 200, {"id": "anna/voice", "private": self.is_private, "sha": "0" * 40, "siblings": []}
         if path.endswith("/preupload/main"):
             files = json.loads(body)["files"]

@@ -1,0 +1,68 @@
+"""Files of a published dataset, in the layout that ``datasets.load_dataset`` reads from a folder of audio.
+
+README.md
+train/metadata.jsonl, train/000/000001.wav, …      validation/…
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import Clip, read_rows
+from jobs.publishing.cleaning import clean_text
+from jobs.settings import Settings
+
+README = "README.md"
+METADATA = "metadata.jsonl"
+SPLITS = ("train", "validation")
+IN_FOLDER = 1000  # the Hub takes 10,000 files of a folder
+
+
+@dataclass(frozen=True)
+class PublishedClip:
+    """A clip, its file, and the place of the copy.
+
+    Attributes:
+        clip: the line of the manifest.
+        source: its sound.
+        name: path in the folder or repository.
+    """
+
+    clip: Clip
+    source: Path
+    name: str
+
+    def describe(self, sha256: str) -> dict[str, Any]:
+        """Return the line of ``metadata.jsonl``: what is of the recording and this machine is left out."""
+        clip = self.clip
+        described = {
+            "file_name": self.name.split("/", 1)[1],
+            "text": clip.text,
+            "speaker": clean_text(clip.speaker),
+            "language": clip.language,
+            "duration_s": clip.duration_s,
+            "chapter": clip.source.chapter if clip.source else None,
+            "transcript": clip.transcript,
+            "sha256": sha256,
+        }
+        return described | ({"instruct": clip.instruct} if clip.instruct is not None else {})
+
+
+def list_clips(manifest: Path, settings: Settings) -> list[PublishedClip]:
+    """List the clips of a manifest by split, numbered anew in their order.
+
+    Raises:
+        UserError: ``path_outside_dataset``, those of the manifest.
+    """
+    roots = AudioRoots.of(settings)
+    return list(_named((clip, roots.find(manifest, manifest.parent, clip.audio)) for clip in read_rows(manifest, Clip)))
+
+
+def _named(clips: Iterator[tuple[Clip, Path]]) -> Iterator[PublishedClip]:
+    numbers = dict.fromkeys(SPLITS, 0)
+    for clip, source in clips:
+        numbers[clip.split] += 1
+        number = numbers[clip.split]
+        yield PublishedClip(clip, source, f"{clip.split}/{number // IN_FOLDER:03}/{number:06}.wav")

@@ -1,0 +1,1 @@
+"""Parts of every publication: cleaning of texts, Markdown of cards, the Hub."""
