@@ -1,4 +1,4 @@
-"""Which build of torch a set-up takes on this machine, and whether there is anything to install."""
+"""Choice of the build of torch on this machine, and state of what would be installed."""
 
 from jobs.environments.environment_state import Build, environment_state, installed_build, wanted_build
 from jobs.runner.machine.nvidia_smi import Gpus
