@@ -18,7 +18,7 @@ import pytest
 from jobs.environments.environment_state import installed_build
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.settings import Settings
-from jobs.setup.work import find_build, is_ready
+from jobs.setup.readiness import find_build, is_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = {"torchmetrics": "1.9.0", "numpy": "2.4.6"}

@@ -176,6 +176,8 @@ class JobKind:
         writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
             worker can write nowhere else, see ``jobs.runner.worker.confinement``.
         limits: returns the limits of its processes, for work that reads what anybody may have made.
+        is_still_done: returns whether what a succeeded job did still holds, for work that leaves no artifact: the same
+            call starts it again otherwise.
         cost: rule for the estimate of a dry run.
         tool: the tool that starts such jobs; None: there is none.
     """
@@ -196,6 +198,7 @@ class JobKind:
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     writes: Callable[[Any], Iterable[Path]] | None = None
     limits: Callable[[Any], Limits] | None = None
+    is_still_done: Callable[[Any, Settings], bool] | None = None
     cost: Cost | None = None
     tool: StartTool | None = None
 

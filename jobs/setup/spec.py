@@ -9,12 +9,18 @@ from jobs.installation import CODE
 from jobs.runner.job_kind import Example, JobKind, StartTool
 from jobs.settings import Settings
 from jobs.setup.params import Params, Result
+from jobs.setup.readiness import find_build, is_ready
 
 
 def find_written(params: Params) -> Iterator[Path]:
     """Iterate over the folders that an installation writes."""
     settings = Settings.from_environment()
     yield from (settings.envs, settings.uv_cache, CODE / ".tools")  # the last in a checkout, for uv itself
+
+
+def is_still_done(params: Params, settings: Settings) -> bool:
+    """Return whether the environment is there, of this lock and with the build of torch that fits the machine."""
+    return is_ready(settings, params.environment, find_build(settings, params.environment))
 
 
 KIND = JobKind(
@@ -25,6 +31,7 @@ KIND = JobKind(
     environment="server",
     plan="jobs.setup.work:plan",
     writes=find_written,
+    is_still_done=is_still_done,
     cost=Cost(
         lambda params: environment_cost_mb(params["environment"])[1],
         unit="MB of packages",

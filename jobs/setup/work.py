@@ -5,22 +5,20 @@ from typing import Any
 
 from jobs.environments.environment_state import (
     INSTALLED_LOCK,
-    Build,
     environment_cost_mb,
     environment_state,
     installed_build,
     make_setup_command,
     make_setup_environment,
-    wanted_build,
 )
 from jobs.errors import UserError
-from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import free_bytes
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.settings import Settings
 from jobs.setup.cache_growth import CacheGrowth, measure_bytes
 from jobs.setup.installer import Installer
 from jobs.setup.params import Params, Result
+from jobs.setup.readiness import find_build, is_ready
 from jobs.setup.space import check_space, started_at
 
 LOOK_S = 2.0  # between two looks at the disk
@@ -64,16 +62,6 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     download, disk = environment_cost_mb(name, build)
     free = free_bytes(settings.envs) // MEGABYTE
     return planned | {"download_mb": download, "disk_mb": disk, "disk_free_mb": free}
-
-
-def find_build(settings: Settings, name: str, gpus: Gpus | None = None) -> Build:
-    """Return the build of torch that this machine's set-up takes."""
-    return wanted_build(settings, name, has_gpu=bool((gpus or Gpus()).uuids))
-
-
-def is_ready(settings: Settings, name: str, build: Build) -> bool:
-    """Return whether nothing has to be installed."""
-    return environment_state(settings, name) == "ready" and installed_build(settings, name)[0] == build
 
 
 def _install(name: str, total_mb: int, context: JobContext) -> None:

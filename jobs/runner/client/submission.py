@@ -209,7 +209,11 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
         if home.collected(row.id).exists() or (row.state == "succeeded" and request.kind.resource == "service"):
             continue  # a service that has ended serves no longer
         made = artifacts.published(home.attempts(row.id, row.attempt))
-        if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
+        holds = request.kind.is_still_done
+        if row.state != "succeeded" or (
+            all(artifacts.is_on_disk(artifact) for artifact in made)
+            and (holds is None or holds(request.params, settings))
+        ):
             return row
     return None
 
