@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SMALL_MODEL_PARAMETERS = 30_000_000
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+LARGE_BLOCK = 8 << 20  # bytes
 
 
 def compute_device() -> str:
@@ -61,18 +62,24 @@ def limit_cpu_threads(n_parameters: int) -> int:
     return n_threads
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(*, recomputes: bool = False) -> None:
     """Make glibc keep freed memory for the next step's tensors; does nothing with another C library.
 
     glibc returns large blocks to the system at once, and every step pays for their pages again. Measured with 57 M
     weights on one of two busy cores: 1.90 s a step without, 1.30 s with; the same peak of resident memory.
+
+    Args:
+        recomputes: a step that recomputes activations keeps small tensors between large ones for a moment, and the
+            gaps that those leave add up. So blocks of ``LARGE_BLOCK`` and more are returned. Measured with 60 M
+            weights, LoRA, 8 clips of 10 s: a peak of 2.55 GB instead of 3.38 GB for 1.4 times the CPU time; all that
+            is kept is what recomputing would have saved.
     """
     if not sys.platform.startswith("linux"):
         return
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            set_option(option, 2**31 - 1)
+        set_option(_M_TRIM_THRESHOLD, 2**31 - 1)
+        set_option(_M_MMAP_THRESHOLD, LARGE_BLOCK if recomputes else 2**31 - 1)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     group = DistributedGroup.join(params.n_processes, is_sharded=params.fsdp)
     if group.device == "cpu":
-        keep_freed_memory()
+        keep_freed_memory(recomputes=params.gradient_checkpointing)
     with explain_full_disk(out):
         make_folder(out)
         context.progress(0, None, "reading the manifest")

@@ -15,6 +15,7 @@ from bench.gpu.support.memory_peak import MemoryPeak, free_memory
 from bench.support.train_step import SIZES, Recipe, Stopwatch, made_up_clips, precision_of, trainer_of
 from bench.support.train_upstream import write_base, write_rows
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.qwen.devices import keep_freed_memory
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 from jobs.training import work
@@ -53,6 +54,8 @@ def cases(setting: Setting) -> Iterator[Case]:
 
 def measure_steps(setting: Setting, recipe: Recipe) -> Outcome:
     """Train some steps and compare their peak with the estimate."""
+    if not setting.is_gpu:
+        keep_freed_memory(recomputes=recipe.checkpointing)  # as a training job does
     peak = MemoryPeak(setting.device)
     peak.start()
     planned, free = estimate_of(setting, recipe, longest_of(recipe)), free_memory(setting.device)
