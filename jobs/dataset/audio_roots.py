@@ -55,6 +55,25 @@ class AudioRoots:
             + (", or add its folder to TTS_TRAIN_ROOTS." if self.roots else " and name it relative to that folder."),
         )
 
+    def find_once(self, manifest: Path, names: Sequence[str]) -> list[Path]:
+        """Return the real paths of the audio of all lines, of which a copy is about to be written for each.
+
+        Raises:
+            UserError: ``path_outside_dataset``; ``clip_repeated``: two lines name one file, so that a small dataset
+                would fill the disk.
+        """
+        found: dict[Path, str] = {}
+        for number, audio in enumerate(names, 1):
+            path = self.find(manifest, manifest.parent, audio)
+            if path in found:
+                raise UserError(
+                    "clip_repeated",
+                    f"Line {number} of {manifest} names {audio[:200]!r}, as an earlier line does.",
+                    "Take one of the two lines out.",
+                )
+            found[path] = audio
+        return list(found)
+
 
 OWN_FOLDER = AudioRoots()
 """No folder beside the manifest's own."""

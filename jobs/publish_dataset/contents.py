@@ -4,7 +4,7 @@ README.md
 train/metadata.jsonl, train/000/000001.wav, …      validation/…
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,14 @@ def list_clips(manifest: Path, settings: Settings) -> list[PublishedClip]:
     """List the clips of a manifest by split, numbered anew in their order.
 
     Raises:
-        UserError: ``path_outside_dataset``, those of the manifest.
+        UserError: ``path_outside_dataset``, ``clip_repeated``, those of the manifest.
     """
-    roots = AudioRoots.of(settings)
-    return list(_named((clip, roots.find(manifest, manifest.parent, clip.audio)) for clip in read_rows(manifest, Clip)))
+    clips = list(read_rows(manifest, Clip))
+    sources = AudioRoots.of(settings).find_once(manifest, [clip.audio for clip in clips])
+    return list(_named(zip(clips, sources, strict=True)))
 
 
-def _named(clips: Iterator[tuple[Clip, Path]]) -> Iterator[PublishedClip]:
+def _named(clips: Iterable[tuple[Clip, Path]]) -> Iterator[PublishedClip]:
     numbers = dict.fromkeys(SPLITS, 0)
     for clip, source in clips:
         numbers[clip.split] += 1

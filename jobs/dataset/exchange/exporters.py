@@ -23,11 +23,11 @@ def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict
     """Write a dataset's clips for other tools, each layout into ``exports/`` of the dataset; an older one is replaced.
 
     Text, speaker, language, split, words and quality go along where the layout has a place for them. Returns the folder
-    of each layout, published as ``export-<layout>``. Raises ``UserError``: ``path_outside_dataset``, ``ljspeech_text``.
+    of each layout, published as ``export-<layout>``. Raises ``UserError``: ``path_outside_dataset``, ``clip_repeated``,
+    ``ljspeech_text``.
     """
     rows = list(read_rows(manifest, Clip))
-    roots = AudioRoots.of(context.settings)
-    paths = [roots.find(manifest, manifest.parent, row.audio) for row in rows]
+    paths = AudioRoots.of(context.settings).find_once(manifest, [row.audio for row in rows])
     writers = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}
     made: dict[str, Path] = {}
     for layout in dict.fromkeys(layouts):

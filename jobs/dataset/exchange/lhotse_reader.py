@@ -28,6 +28,8 @@ MOST_UNPACKED = 200  # times the compressed size: manifests of words and times r
 ALWAYS_UNPACKED_BYTES = 10_000_000
 MAX_CHANNELS = 64
 MAX_SUPERVISIONS = 1_000
+ALWAYS_WRITTEN_BYTES = 2_000_000_000
+MOST_WRITTEN = 40  # times the size of the recordings: the smallest speech codecs reach 32, of sound that is cut once
 LONGEST_CUT_S = 120.0  # ingest_clips keeps clips of at most 60 s
 CUTS = ("MonoCut", "MultiCut", "Cut")
 
@@ -69,8 +71,14 @@ class _Cut(_Known):
 
 
 def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[ForeignClip]:
-    """Read the cuts of a folder or file; the sound of each is written to ``scratch``."""
+    """Read the cuts of a folder or file; the sound of each is written to ``scratch``.
+
+    Raises:
+        UserError: the list is unreadable, or its cuts are far longer together than the recordings.
+    """
     manifest = _find_manifest(source)
+    recordings: dict[Path, int] = {}
+    n_written = 0
     folders = AudioFolders.of(source if source.is_dir() else source.parent, audio_dir)
     for number, cut in _read_cuts(manifest):
         said = [each for each in cut.supervisions if each.text]
@@ -78,12 +86,16 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Foreig
         sound: Path | RejectionError = path
         if not path.is_file():
             try:
-                samples, rate_hz = _load(cut, folders)
+                samples, rate_hz = _load(cut, folders, recordings)
             except RejectionError as error:
                 sound = error
             else:
                 make_folder(path.parent)
                 write_clip(path, samples, rate_hz)
+        if path.is_file():
+            n_written += path.stat().st_size
+            if n_written > ALWAYS_WRITTEN_BYTES + MOST_WRITTEN * sum(recordings.values()):
+                raise unreadable(manifest, LAYOUT, f"line {number}: its cuts are far longer than its recordings")
         yield ForeignClip(
             number,
             path.name,
@@ -137,8 +149,8 @@ def _read_lines(manifest: Path) -> Iterator[bytes]:
             yield line
 
 
-def _load(cut: _Cut, folders: AudioFolders) -> tuple[np.ndarray, int]:
-    """Read the samples of a cut, the mean of its channels, and their rate.
+def _load(cut: _Cut, folders: AudioFolders, recordings: dict[Path, int]) -> tuple[np.ndarray, int]:
+    """Read the samples of a cut, the mean of its channels, and their rate; note the sizes of the recordings.
 
     Raises:
         RejectionError: ``source_unsupported``, ``too_long``, and those of ``AudioFolders`` and ``read_part``.
@@ -158,6 +170,7 @@ def _load(cut: _Cut, folders: AudioFolders) -> tuple[np.ndarray, int]:
         columns = [place for place, channel in enumerate(source.channels) if channel in wanted]
         if columns:
             path = folders.find(source.source)
+            recordings[path] = path.stat().st_size
             samples, rate_hz = read_part(path, cut.start, cut.duration, columns, len(source.channels))
             parts.append(samples)
             rates.add(rate_hz)

@@ -48,6 +48,18 @@ class Context(NullContext):
             raise Cancelled
 
 
+def test_a_clip_that_two_lines_name_is_refused_before_anything_is_written(manifest: Path, tmp_path: Path) -> None:
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*lines, lines[0]]) + "\n")
+    params = Params(manifest=str(manifest), out_dir=str(tmp_path / "out"))
+
+    with pytest.raises(UserError, match="Line 6") as refused:
+        run(params, Context(tmp_path))
+
+    assert refused.value.code == "clip_repeated"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     hub = FakeHub()

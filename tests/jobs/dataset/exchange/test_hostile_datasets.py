@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.exchange.importers import take
@@ -47,6 +50,24 @@ def test_it_is_refused_as_a_whole(name: str, tmp_path: Path) -> None:
     assert caught.value.code in CODES
     assert len(caught.value.message) < 1_000
     assert not (tmp_path / "scratch").exists()
+
+
+def test_cuts_that_repeat_a_recording_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file of silence and a list of its cuts would fill the disk."""
+    monkeypatch.setattr("jobs.dataset.exchange.lhotse_reader.ALWAYS_WRITTEN_BYTES", 1_000_000)
+    soundfile.write(tmp_path / "s.flac", np.zeros(10 * 24_000, np.int16), 24_000)
+    recording = {"sources": [{"type": "file", "channels": [0], "source": "s.flac"}]}
+    cuts = [
+        {"id": str(number), "start": 0, "duration": 10, "supervisions": [{"text": "a"}], "recording": recording}
+        for number in range(100)
+    ]
+    (tmp_path / "cuts.jsonl").write_text("".join(json.dumps(cut) + "\n" for cut in cuts))
+
+    with pytest.raises(UserError, match="far longer than its recordings") as caught:
+        read(tmp_path / "cuts.jsonl", tmp_path / "scratch")
+
+    assert caught.value.code == "dataset_unreadable"
+    assert sum(path.stat().st_size for path in (tmp_path / "scratch").iterdir()) < 3_000_000
 
 
 def read_all(transcripts: Path) -> None:
