@@ -111,6 +111,13 @@ def next_step(record: JobRecord, runner: Runner) -> str:
     match record.state:
         case "queued" | "starting" | "interrupted":
             return f"Queued; no action needed. Poll with {wait}."
+        case "running" if record.resource == "service":
+            return f"Serves until it is cancelled: {call_text('cancel_job', {'job_id': job})}."
+        case "running" if record.tries > 1:
+            return (
+                f"Running, start {record.tries} of {record.max_tries}: the one before was interrupted, and what it had "
+                f"saved is used. Call {wait} until it is finished."
+            )
         case "running":
             return f"Running; no action needed. Call {wait} until it is finished."
         case _ if record.is_collected and not _has_voice(record):

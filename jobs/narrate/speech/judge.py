@@ -15,7 +15,7 @@ from jobs.errors import UserError
 from jobs.rating.judge_models import JudgeModels, SpeakerModel, choose_judge_models
 from jobs.rating.measurements import ClipAnalyzer, Measurements, rate_unit
 from jobs.rating.narrator_clips import build_features, build_profile, choose_profile_clips, read_clips_by_speaker
-from jobs.rating.scoring import GE2E_LIMITS, rate
+from jobs.rating.scoring import GE2E_LIMITS, WORST_OWN_WER, rate
 from jobs.settings import Settings
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile
 from jobs.text.english_normalization import spoken_words
@@ -110,8 +110,11 @@ def judge_by_narrator(
 
 
 def judge_by_usual(takes: Sequence[Measurements], language: str) -> Judge:
-    """Return the judge that compares with what is usual of some takes of the book itself."""
-    spoken = [take for take in takes if take.timbre is not None]
+    """Return the judge that compares with what is usual of some takes of the book itself.
+
+    A take whose words are not understood is no reference: a voice that speaks noise would excuse itself.
+    """
+    spoken = [take for take in takes if take.timbre is not None and (take.wer or 0.0) <= WORST_OWN_WER]
     if len(spoken) < MIN_PROFILE_CLIPS:
         return Judge(language)
     return Judge(language, *build_profile(sample_evenly(spoken, MOST_PROFILE_CLIPS), {}, language))
