@@ -39,6 +39,7 @@ KIND = JobKind(
         s_fixed=10,
         memory_mb=1000,
         bytes_each=1e6,
+        planned=lambda plan: plan.get("disk_mb", 0),
     ),
     tool=StartTool(
         title="Install what jobs run with",

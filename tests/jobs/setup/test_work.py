@@ -11,10 +11,12 @@ import pytest
 from jobs import installation
 from jobs.environments import environment_state as environments
 from jobs.errors import UserError
+from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 from jobs.setup import work
 from jobs.setup.params import Params
+from jobs.setup.spec import KIND
 from tests.support.null_context import NullContext
 
 
@@ -134,3 +136,12 @@ def test_a_failure_says_so_and_a_cancel_ends_the_installer(tmp_path: Path) -> No
 
     assert refused.value.code == "setup_failed"
     assert work.plan(Params(), Context(tmp_path).settings)["disk_mb"] == 8800
+
+
+def test_the_estimate_of_a_dry_run_is_of_the_build_that_is_taken(tmp_path: Path) -> None:
+    locked = Context(tmp_path).settings
+    for_cpu = replace(locked, torch_index="/wheels")
+
+    amounts = [KIND.cost.measure({"environment": "ml"}, work.plan(Params(), found)) for found in (locked, for_cpu)]
+
+    assert amounts == [8800, 8800 if Gpus().uuids else 3900]
