@@ -96,6 +96,8 @@ async def test_parameters_of_single_steps_are_given_by_their_tools_names(context
         ({"align.alinger": "auto"}, "align takes no 'alinger' here"),
         ({"train.lr": 1e-4}, "'train' is no step"),
         ({"align.aligner": "mfa"}, "align: aligner"),
+        ({"align.aligner.x": 1}, "align: aligner"),
+        ({"align.aligner": "auto", "align.aligner.x": 1}, "has no parts"),
     ],
 )
 async def test_a_parameter_that_no_step_has_or_that_the_chain_sets_is_refused(

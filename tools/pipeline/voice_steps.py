@@ -117,7 +117,10 @@ def _with_step_arguments(steps: Sequence[Step], args: MakeVoiceArgs) -> list[Ste
             what = f"{tool} takes no {parameter[:80]!r} here" if tool in own else f"{tool[:80]!r} is no step"
             raise UserError("bad_arguments", f"make_voice: step_arguments: {what}.", f"There are: {known}.")
         if inner:
-            own[tool].setdefault(parameter, {})[inner] = value
+            values = own[tool].setdefault(parameter, {})
+            if not isinstance(values, dict):
+                raise UserError("bad_arguments", f"make_voice: step_arguments: {key[:80]!r} has no parts.", "Leave one.")
+            values[inner] = value
         else:
             own[tool][parameter] = value
     return [Step(step.kind, own[step.kind.tool_name] | step.arguments) for step in steps]
