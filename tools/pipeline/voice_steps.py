@@ -119,7 +119,9 @@ def _with_step_arguments(steps: Sequence[Step], args: MakeVoiceArgs) -> list[Ste
         if inner:
             values = own[tool].setdefault(parameter, {})
             if not isinstance(values, dict):
-                raise UserError("bad_arguments", f"make_voice: step_arguments: {key[:80]!r} has no parts.", "Leave one.")
+                raise UserError(
+                    "bad_arguments", f"make_voice: step_arguments: {key[:80]!r} has no parts.", "Leave one."
+                )
             values[inner] = value
         else:
             own[tool][parameter] = value
