@@ -4,6 +4,7 @@ README.md
 train/metadata.jsonl, train/000/000001.wav, …      validation/…
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 
 from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.manifest import Clip, read_rows
+from jobs.errors import UserError
+from jobs.publish_dataset.params import Params
 from jobs.publishing.cleaning import clean_text
 from jobs.settings import Settings
 
 README = "README.md"
 METADATA = "metadata.jsonl"
+PUBLISHED = "published"
 SPLITS = ("train", "validation")
 IN_FOLDER = 1000  # the Hub takes 10,000 files of a folder
 
@@ -48,6 +52,27 @@ class PublishedClip:
             "sha256": sha256,
         }
         return described | ({"instruct": clip.instruct} if clip.instruct is not None else {})
+
+
+def find_folder(params: Params) -> Path:
+    """Return the folder that a publication is written to."""
+    return Path(params.out_dir) if params.out_dir else Path(params.manifest).parent / PUBLISHED
+
+
+def refuse_inside(clips: Iterable[PublishedClip], folder: Path) -> None:
+    """Check that no clip lies in the folder that is about to be written: it would be deleted or written over.
+
+    Raises:
+        UserError: ``output_is_input``.
+    """
+    written = Path(os.path.realpath(folder))
+    inside = next((one.source for one in clips if one.source.is_relative_to(written)), None)
+    if inside is not None:
+        raise UserError(
+            "output_is_input",
+            f"The manifest names {inside}, which lies in the folder of the publication, {folder}.",
+            "Give another out_dir, or the manifest of the dataset itself.",
+        )
 
 
 def list_clips(manifest: Path, settings: Settings) -> list[PublishedClip]:

@@ -1,11 +1,15 @@
-"""Dry run of a publication: files and sizes, where they would go, and what the card would say."""
+"""Dry run of a publication: files and sizes, where they would go, and what the card would say.
+
+The dataset may be a stranger's, so a child process reads it.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from jobs.publish_dataset.contents import METADATA, README, SPLITS, list_clips
+from jobs.publish_dataset.contents import METADATA, README, SPLITS, find_folder, list_clips, refuse_inside
 from jobs.publish_dataset.dataset_card import count_hours, write_card
 from jobs.publish_dataset.params import Params
+from jobs.runner.machine.input_probe import probe_input
 from jobs.settings import Settings
 
 
@@ -13,9 +17,21 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Return what would be published.
 
     Raises:
-        UserError: as ``list_clips``; ``publication_unclean``.
+        UserError: as ``list_clips``; ``publication_unclean``, ``output_is_input``.
     """
-    clips = list_clips(Path(params.manifest), settings)
+    return probe_input("jobs.publish_dataset.dry_run:describe_parameters", params, settings, "The dataset")
+
+
+def describe_parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Describe what the parameters name; the entry of the child process. Raises as ``describe`` does."""
+    return describe(Params.model_validate(document), Settings.from_environment())
+
+
+def describe(params: Params, settings: Settings) -> dict[str, Any]:
+    """Return what would be published. Raises as ``plan`` does."""
+    manifest = Path(params.manifest)
+    clips = list_clips(manifest, settings)
+    refuse_inside(clips, find_folder(params))
     write_card(params, clips)
     splits = {split: [one for one in clips if one.clip.split == split] for split in SPLITS}
     planned: dict[str, Any] = {

@@ -10,14 +10,21 @@ from huggingface_hub import HfApi
 from jobs.files.atomic_io import write_bytes
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import hash_file
-from jobs.publish_dataset.contents import METADATA, README, SPLITS, PublishedClip, list_clips
+from jobs.publish_dataset.contents import (
+    METADATA,
+    README,
+    SPLITS,
+    PublishedClip,
+    find_folder,
+    list_clips,
+    refuse_inside,
+)
 from jobs.publish_dataset.dataset_card import count_hours, write_card
 from jobs.publish_dataset.params import Params, Result
 from jobs.publish_dataset.sounds import read_sound
 from jobs.publishing.hub import upload
 from jobs.runner.worker.context import JobContext
 
-PUBLISHED = "published"
 WAVS = "[0-9][0-9][0-9]/[0-9][0-9][0-9][0-9][0-9][0-9].wav"
 
 
@@ -25,11 +32,12 @@ def run(params: Params, context: JobContext, api: HfApi | None = None) -> Result
     """Publish a dataset. Killed at any moment, the same call goes on; the card is written last.
 
     Raises:
-        UserError: ``publication_unclean``, those of the manifest, of the clips and of ``upload``.
+        UserError: ``publication_unclean``, ``output_is_input``, those of the manifest, of the clips and of ``upload``.
     """
     manifest = Path(params.manifest)
-    folder = make_folder(Path(params.out_dir) if params.out_dir else manifest.parent / PUBLISHED)
+    folder = make_folder(find_folder(params))
     clips = list_clips(manifest, context.settings)
+    refuse_inside(clips, folder)
     write_card(params, clips)  # nothing unclean is written
     digests = _write_clips(folder, clips, context)
     hashes: dict[str, str] = {}

@@ -60,6 +60,22 @@ def test_a_clip_that_two_lines_name_is_refused_before_anything_is_written(manife
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_persons_sound_in_the_folder_of_the_publication_is_no_clip_of_it(manifest: Path, tmp_path: Path) -> None:
+    run(Params(manifest=str(manifest), out_dir=str(tmp_path / "out")), Context(tmp_path))
+    mine = tmp_path / "list.jsonl"
+    row = {**json.loads(manifest.read_text().splitlines()[0]), "audio": str(tmp_path / "out/train/000/000003.wav")}
+    mine.write_text(json.dumps(row) + "\n")
+    before = (tmp_path / "out/train/000/000003.wav").read_bytes()
+    params = Params(manifest=str(mine), out_dir=str(tmp_path / "out"))
+
+    for call in (lambda: run(params, Context(tmp_path)), lambda: plan(params, Context(tmp_path).settings)):
+        with pytest.raises(UserError) as refused:
+            call()
+        assert refused.value.code == "output_is_input"
+
+    assert (tmp_path / "out/train/000/000003.wav").read_bytes() == before
+
+
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     hub = FakeHub()
