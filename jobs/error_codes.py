@@ -22,7 +22,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
-        "clip_repeated": "Two lines of the manifest name one clip, of which a copy would be written for each.",
+        "clip_repeated": "Two lines of a list name one file, of which something would be written for each.",
         "path_outside_dataset": "A line names audio outside its folder and outside of the folders that tools may use.",
         "path_is_link": "Writing would go through a link that may lead elsewhere. Give the path that it leads to.",
         "path_not_writable": "The path is a part of tts-train itself or of its job store. Choose another output.",

@@ -7,7 +7,9 @@ taken from the manifest that is there: after corrections only what changed is en
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from jobs.audio.clip_io import Samples
@@ -42,14 +44,15 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_NAME = "train_manifest_qwen3.jsonl"
 SYNC_EVERY_S = 60.0  # of audio
+MOST_REPEATS = 20  # lines of one sound: repeated to be trained on more often, and not to fill the disk
 REJECTIONS_NAME = "convert_rejections.jsonl"
 
 
 def run(params: Params, context: JobContext) -> Result:
     """Make ``train_manifest_qwen3.jsonl``.
 
-    Raises ``UserError``: of ``resolve_tokenizer`` and ``Codec``; ``path_outside_dataset``; ``no_clips`` when none is
-    usable.
+    Raises ``UserError``: of ``resolve_tokenizer`` and ``Codec``; ``path_outside_dataset``;
+    ``clip_repeated``; ``no_clips`` when none is usable.
     """
     manifest = Path(params.manifest)
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
@@ -97,6 +100,14 @@ def _inspect_clips(manifest: Path, context: JobContext) -> ManifestClips:
             clips.usable[number] = inspect_clip(number, row, manifest, roots)
         except RejectionError as error:
             clips.rejected[number] = error
+    key, n_lines = max(Counter(clip.key for clip in clips.usable.values()).items(), key=itemgetter(1), default=("", 0))
+    if n_lines > MOST_REPEATS:
+        raise UserError(
+            "clip_repeated",
+            f"{n_lines} lines of {manifest} name the same sound (SHA-256 {key[:12]}…), and its codes are written for "
+            "each line.",
+            f"Leave at most {MOST_REPEATS} of them.",
+        )
     return clips
 
 

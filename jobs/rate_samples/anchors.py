@@ -101,9 +101,14 @@ def _zero_shot_anchor(inputs: RatingInputs, given: str | None, folder: Path) -> 
         return Anchor("no takes of a clone were given (zero_shot_takes)")
     takes_file = find_takes_file(Path(given))
     items: list[RatingItem] = []
+    sources: set[Path] = set()
     for take in read_takes(takes_file):
         narrator = find_narrator(take, list(inputs.clips), inputs.manifest)
         item = resolve_take(take, takes_file, narrator, inputs.clips[narrator][0].language)
+        if item.path in sources:
+            what = f"{takes_file} names {take.audio[:200]!r} twice, and a copy is made for each line."
+            raise UserError("clip_repeated", what, "Take one of the lines out.")
+        sources.add(item.path)
         copy = _copy_file(item.path, folder, f"zero_shot-{len(items) + 1:02d}")
         items.append(replace(item, take=take.model_copy(update={"audio": _relative(copy)}), path=copy))
     if not items:

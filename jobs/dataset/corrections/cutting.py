@@ -18,6 +18,7 @@ from jobs.audio.resampling import resample
 from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.corrections.base import MANIFEST, find_recording
 from jobs.dataset.manifest import CORRECTED_CLIPS, LONGEST_READ_S, RejectionError, Source
+from jobs.dataset.write_budget import WriteBudget
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import hash_file, open_regular
@@ -42,6 +43,7 @@ class ClipCutter:
     audio: Path | None = None
     n_cut: int = 0
     _recordings: dict[str, Recording] = field(default_factory=dict)
+    _budget: WriteBudget = field(default_factory=WriteBudget)
 
     def cut(self, clip: str | None, place: Source, wanted: Source) -> tuple[str, float]:
         """Write the audio of a part, unless it is there.
@@ -56,22 +58,27 @@ class ClipCutter:
 
         Raises:
             RejectionError: ``recording_missing``, ``audio_missing``, ``audio_unreadable``, ``empty``.
+            UserError: ``limit_reached``: far more is cut than the recordings hold.
         """
         is_inside = wanted.start_s >= place.start_s - NEAR_S and wanted.end_s <= place.end_s + NEAR_S
         try:
             return self._cut_clip(clip, place, wanted) if clip and is_inside else self._cut_recording(place, wanted)
         except (UserError, OSError) as error:
+            if isinstance(error, UserError) and error.code == "limit_reached":
+                raise
             raise RejectionError("audio_unreadable", str(error)) from error
 
     def _cut_clip(self, clip: str, place: Source, wanted: Source) -> tuple[str, float]:
         path = self.roots.find(self.dataset / MANIFEST, self.dataset, clip)
         if not path.is_file():
             raise RejectionError("audio_missing", f"there is no file {path}")
+        self._budget.read(path)
         name = _name(hash_file(path), wanted.start_s - place.start_s, wanted.end_s - place.start_s)
         return self._write(name, place, wanted, lambda: _slice(read_clip(path, CLIP_RATE_HZ), place, wanted))
 
     def _cut_recording(self, place: Source, wanted: Source) -> tuple[str, float]:
         recording = self._find(place.recording)
+        self._budget.read(recording.path)
         name = _name(_hash_head(recording.path), wanted.start_s, wanted.end_s)
         return self._write(name, place, wanted, lambda: _read_part(recording, wanted))
 
@@ -84,6 +91,7 @@ class ClipCutter:
             is_moved = abs(wanted.start_s - place.start_s) > NEAR_S, abs(wanted.end_s - place.end_s) > NEAR_S
             write_clip(path, fade_cut_ends(samples, *is_moved), CLIP_RATE_HZ)
             self.n_cut += 1
+            self._budget.write(path.stat().st_size)
         return f"{CORRECTED_CLIPS}/{name}", round(len(read_clip(path, CLIP_RATE_HZ)) / CLIP_RATE_HZ, 6)
 
     def _find(self, name: str) -> Recording:

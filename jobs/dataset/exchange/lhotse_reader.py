@@ -17,6 +17,7 @@ from jobs.audio.clip_io import write_clip
 from jobs.dataset.exchange.foreign_clips import MOST_CLIPS, AudioFolders, ForeignClip, leads_out, made_name, unreadable
 from jobs.dataset.exchange.recording_part import read_part
 from jobs.dataset.manifest import RejectionError
+from jobs.dataset.write_budget import WriteBudget
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import LONGEST_LINE_BYTES, open_regular, resolve_inside
@@ -28,8 +29,6 @@ MOST_UNPACKED = 200  # times the compressed size: manifests of words and times r
 ALWAYS_UNPACKED_BYTES = 10_000_000
 MAX_CHANNELS = 64
 MAX_SUPERVISIONS = 1_000
-ALWAYS_WRITTEN_BYTES = 2_000_000_000
-MOST_WRITTEN = 40  # times the size of the recordings: the smallest speech codecs reach 32, of sound that is cut once
 LONGEST_CUT_S = 120.0  # ingest_clips keeps clips of at most 60 s
 CUTS = ("MonoCut", "MultiCut", "Cut")
 
@@ -74,11 +73,10 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Foreig
     """Read the cuts of a folder or file; the sound of each is written to ``scratch``.
 
     Raises:
-        UserError: the list is unreadable, or its cuts are far longer together than the recordings.
+        UserError: the list is unreadable; ``limit_reached``: its cuts are far longer together than the recordings.
     """
     manifest = _find_manifest(source)
-    recordings: dict[Path, int] = {}
-    n_written = 0
+    budget = WriteBudget()
     folders = AudioFolders.of(source if source.is_dir() else source.parent, audio_dir)
     for number, cut in _read_cuts(manifest):
         said = [each for each in cut.supervisions if each.text]
@@ -86,16 +84,14 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Foreig
         sound: Path | RejectionError = path
         if not path.is_file():
             try:
-                samples, rate_hz = _load(cut, folders, recordings)
+                samples, rate_hz = _load(cut, folders, budget)
             except RejectionError as error:
                 sound = error
             else:
                 make_folder(path.parent)
                 write_clip(path, samples, rate_hz)
         if path.is_file():
-            n_written += path.stat().st_size
-            if n_written > ALWAYS_WRITTEN_BYTES + MOST_WRITTEN * sum(recordings.values()):
-                raise unreadable(manifest, LAYOUT, f"line {number}: its cuts are far longer than its recordings")
+            budget.write(path.stat().st_size)
         yield ForeignClip(
             number,
             path.name,
@@ -149,8 +145,8 @@ def _read_lines(manifest: Path) -> Iterator[bytes]:
             yield line
 
 
-def _load(cut: _Cut, folders: AudioFolders, recordings: dict[Path, int]) -> tuple[np.ndarray, int]:
-    """Read the samples of a cut, the mean of its channels, and their rate; note the sizes of the recordings.
+def _load(cut: _Cut, folders: AudioFolders, budget: WriteBudget) -> tuple[np.ndarray, int]:
+    """Read the samples of a cut, the mean of its channels, and their rate; note the recordings.
 
     Raises:
         RejectionError: ``source_unsupported``, ``too_long``, and those of ``AudioFolders`` and ``read_part``.
@@ -170,7 +166,7 @@ def _load(cut: _Cut, folders: AudioFolders, recordings: dict[Path, int]) -> tupl
         columns = [place for place, channel in enumerate(source.channels) if channel in wanted]
         if columns:
             path = folders.find(source.source)
-            recordings[path] = path.stat().st_size
+            budget.read(path)
             samples, rate_hz = read_part(path, cut.start, cut.duration, columns, len(source.channels))
             parts.append(samples)
             rates.add(rate_hz)

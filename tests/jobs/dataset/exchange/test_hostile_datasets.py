@@ -54,7 +54,7 @@ def test_it_is_refused_as_a_whole(name: str, tmp_path: Path) -> None:
 
 def test_cuts_that_repeat_a_recording_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file of silence and a list of its cuts would fill the disk."""
-    monkeypatch.setattr("jobs.dataset.exchange.lhotse_reader.ALWAYS_WRITTEN_BYTES", 1_000_000)
+    monkeypatch.setattr("jobs.dataset.write_budget.ALWAYS_BYTES", 1_000_000)
     soundfile.write(tmp_path / "s.flac", np.zeros(10 * 24_000, np.int16), 24_000)
     recording = {"sources": [{"type": "file", "channels": [0], "source": "s.flac"}]}
     cuts = [
@@ -63,10 +63,10 @@ def test_cuts_that_repeat_a_recording_without_end_are_refused(tmp_path: Path, mo
     ]
     (tmp_path / "cuts.jsonl").write_text("".join(json.dumps(cut) + "\n" for cut in cuts))
 
-    with pytest.raises(UserError, match="far longer than its recordings") as caught:
+    with pytest.raises(UserError, match="than they hold") as caught:
         read(tmp_path / "cuts.jsonl", tmp_path / "scratch")
 
-    assert caught.value.code == "dataset_unreadable"
+    assert caught.value.code == "limit_reached"
     assert sum(path.stat().st_size for path in (tmp_path / "scratch").iterdir()) < 3_000_000
 
 
