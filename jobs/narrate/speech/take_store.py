@@ -105,11 +105,13 @@ class TakeStore:
         return read_clip(self.path(key, attempt), CLIP_RATE_HZ, LONGEST_S)
 
     def remove_others(self, kept: Collection[tuple[str, int]]) -> None:
-        """Delete the takes of these passages that are not used; those of other texts stay."""
+        """Delete the noted takes of these passages that are not used; those of other texts, and other files, stay."""
         keys, names = {key for key, _ in kept}, {self.path(*take).name for take in kept}
         for path in sorted(self.folder.iterdir()):
             found = _WAV.fullmatch(path.name)
-            if found and found[1] in keys and path.name not in names:
+            if found is None or found[1] not in keys or path.name in names:
+                continue
+            if path == self.path(found[1], int(found[2])) and self.find(found[1], int(found[2])) is not None:
                 remove(path)
 
 
