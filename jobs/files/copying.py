@@ -9,6 +9,7 @@ from pathlib import Path
 from jobs.files.atomic_io import open_binary, sweep, temporary_name
 from jobs.files.folders import make_folder, open_parent
 from jobs.files.own_files import walk_files
+from jobs.files.reading import open_regular
 
 READ_BITS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -19,10 +20,11 @@ def copy_file(source: Path, target: Path, *, sync: bool = True, beginning: bytes
     ``beginning`` is written in place of as many bytes at the beginning of the content.
 
     Raises:
-        UserError: ``path_is_link``: a link stands above the target.
+        UserError: ``path_is_link``: a link stands above the target; ``file_not_regular``: the source is a pipe or the
+            like, which is not waited for.
         OSError: the source cannot be read, the disk is full, and the like.
     """
-    with source.open("rb") as content, open_binary(target, sync=sync) as stream:
+    with open_regular(source) as content, open_binary(target, sync=sync) as stream:
         stream.write(beginning)
         content.seek(len(beginning))
         shutil.copyfileobj(content, stream, 1 << 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,13 @@ def test_a_copy_does_not_go_through_a_link(tmp_path: Path, source: Path) -> None
 
     assert (tmp_path / "kept").read_text() == "kept"
     assert (tmp_path / "copy").read_text() == "{}"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UserError) as refused:
+        copy_file(tmp_path / "pipe", tmp_path / "copy")
+
+    assert refused.value.code == "file_not_regular"
+    assert not (tmp_path / "copy").exists()
