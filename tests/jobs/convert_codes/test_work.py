@@ -13,7 +13,7 @@ import pytest
 from jobs.audio.clip_io import read_clip, write_clip
 from jobs.convert_codes.params import Params, check
 from jobs.convert_codes.spec import KIND
-from jobs.convert_codes.work import run
+from jobs.convert_codes.work import MOST_REPEATS, run
 from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.model_folders.contents import ModelFolder
@@ -212,6 +212,19 @@ def test_a_dataset_without_a_usable_clip_is_an_error(make_dataset: MakeDataset, 
         run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
 
     assert caught.value.code == "no_clips"
+
+
+def test_a_sound_on_very_many_lines_is_refused(make_dataset: MakeDataset, make_context) -> None:
+    manifest = make_dataset(1)
+    line = manifest.read_text()
+    manifest.write_text(line * (MOST_REPEATS + 1))
+
+    with pytest.raises(UserError, match="21 lines") as caught:
+        run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+    manifest.write_text(line * 2)
+
+    assert caught.value.code == "clip_repeated"
+    assert run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).n_clips == 2
 
 
 def test_a_clip_outside_the_dataset_is_refused(make_dataset: MakeDataset, make_context) -> None:

@@ -151,6 +151,19 @@ def test_the_takes_of_a_clone_keep_their_texts_even_if_empty(
     assert anchor.note == "1 take of base, cloned without training"
 
 
+def test_takes_of_a_clone_that_name_one_file_twice_are_refused(
+    job: tuple[RatingInputs, Path, Path], tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "00.wav", np.zeros(2400, np.float32), CLIP_RATE_HZ)
+    line = json.dumps({"audio": "00.wav", "text": TEXT, "model": "base"}) + "\n"
+    (tmp_path / "takes.jsonl").write_text(line * 2)
+
+    with pytest.raises(UserError, match="twice") as refused:
+        chosen(job, zero_shot_takes=tmp_path)
+
+    assert refused.value.code == "clip_repeated"
+
+
 def test_anchors_that_are_not_requested_are_not_made(job: tuple[RatingInputs, Path, Path]) -> None:
     found = chosen(job, 0)
 
