@@ -12,13 +12,14 @@ class WriteBudget:
     """Bytes that were written, beside the sizes of the files that they come from."""
 
     def __init__(self) -> None:
-        self._sources: dict[Path, int] = {}
-        self._written = 0
+        self._sources: set[Path] = set()
+        self._read = self._written = 0
 
     def read(self, source: Path) -> None:
         """Note a source."""
         if source not in self._sources:
-            self._sources[source] = source.stat().st_size
+            self._sources.add(source)
+            self._read += source.stat().st_size
 
     def write(self, n_bytes: int) -> None:
         """Note what was written.
@@ -27,11 +28,10 @@ class WriteBudget:
             UserError: ``limit_reached``: it is far more than the sources hold.
         """
         self._written += n_bytes
-        size = sum(self._sources.values())
-        if self._written > ALWAYS_BYTES + MOST_TIMES * size:
+        if self._written > ALWAYS_BYTES + MOST_TIMES * self._read:
             raise UserError(
                 "limit_reached",
-                f"{self._written / 1e6:,.0f} MB were written from {size / 1e6:,.1f} MB of recordings: the list cuts "
-                "far more from them than they hold.",
+                f"{self._written / 1e6:,.0f} MB were written from {self._read / 1e6:,.1f} MB of recordings: the list "
+                "cuts far more from them than they hold.",
                 "Check the list for lines that repeat the same parts.",
             )

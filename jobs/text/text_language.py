@@ -5,6 +5,7 @@ It knows a page of prose in the ten languages of the models; a sentence is too l
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from jobs.errors import UserError
 from jobs.param_types import AUTO
@@ -36,12 +37,14 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def find_language(text: str) -> str | None:
     """Return the language of a text; None: too short, mixed, or none of the ten."""
-    text = text[:READ_CHARACTERS]
+    return _find(text[:READ_CHARACTERS], _share_of_small_words(text[:READ_CHARACTERS]))
+
+
+def _find(text: str, shares: Mapping[str, float]) -> str | None:
     n_letters = len(_LETTER.findall(text))
     for language, script in SCRIPTS.items():
         if n_letters >= MIN_WORDS and len(script.findall(text)) > MIN_SCRIPT * n_letters:
             return language
-    shares = _share_of_small_words(text)
     best = max(shares, key=lambda language: shares[language], default=None)
     return best if best is not None and shares[best] >= MIN_SHARE else None
 
@@ -52,10 +55,11 @@ def refuse_other_language(text: str, language: str) -> None:
     Raises:
         UserError: ``text_language``.
     """
-    found = find_language(text)
+    text = text[:READ_CHARACTERS]
+    shares = _share_of_small_words(text)
+    found = _find(text, shares)
     if found is None or language in (AUTO, found):
         return
-    shares = _share_of_small_words(text[:READ_CHARACTERS])
     if found in SCRIPTS or language in SCRIPTS or shares[language] * FEWER <= shares[found]:
         raise UserError(
             "text_language",
